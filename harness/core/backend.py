@@ -1,0 +1,55 @@
+"""What a backend must do; `reference`, `cpu` and `cuda` each have one implementation.
+
+A backend owns the weights of its devices (loaded once, merged once) and any number of contexts,
+one after another. Data flows in as plan and program, out as logits.
+"""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.options import Options
+from harness.core.plan.types import StoredTensor
+from harness.core.program.op import Program
+
+LogitsOf = Literal["none", "last", "all"]
+
+
+class Context(Protocol):
+    """KV cache and scratch for one stream of tokens."""
+
+    def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
+        """One ubatch: `tokens` [T] enter at `position`; logits [1, n_vocab] or [T, n_vocab] come back if asked for.
+
+        Returns once the device has finished.
+        """
+        ...
+
+    def expert_counts(self) -> NDArray[np.int64]:
+        """[n_layer, n_expert] (token, expert) pairs routed since the context was made; [n_layer, 0] for dense models."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """Weights on one or more devices of a kind."""
+
+    def allocate(self, tensor: StoredTensor) -> None:
+        """Reserve the memory `tensor` needs in its layout. Errors: OutOfMemoryError naming tensor and bytes."""
+        ...
+
+    def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+        """Take row-form bytes [n, row_bytes] of rows first_row.. ; packs on the way. Thread-safe for disjoint rows."""
+        ...
+
+    def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
+        """Use the file's own mapping (layout "mapped"); `data` is kept alive by the backend."""
+        ...
+
+    def context(self, program: Program, options: Options) -> Context:
+        """A fresh context of options.n_ctx positions."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,39 @@
+"""What a caller may choose about one loaded model; read by the plan and by nothing else that decides."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SplitMode = Literal["none", "layer", "row", "graph"]
+Layout = Literal["auto", "packed", "mapped"]
+MoePath = Literal["grouped", "per_expert"]
+KvType = Literal["f16", "q8_0"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices for one model on one set of devices.
+
+    `devices` names `cpu:N`, `cuda:N`, `cuda-emulated:N`, `reference` (float32 interpreter) or
+    `reference-q8` (activations quantised as the kernels do). `threads` 0 means all usable cores.
+    `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
+    """
+
+    devices: tuple[str, ...] = ("cpu:0",)
+    split_mode: SplitMode = "none"
+    tensor_split: tuple[float, ...] = ()
+    main_gpu: int = 0
+    override_tensor: tuple[tuple[str, str], ...] = ()
+    cpu_moe: bool = False
+    n_cpu_moe: int = 0
+    merge_up_gate: bool = False
+    merge_qkv: bool = False
+    merge_up_gate_shared: bool = False
+    fused_moe: bool = True
+    moe_path: MoePath = "grouped"
+    layout: Layout = "auto"
+    type_k: KvType = "f16"
+    type_v: KvType = "f16"
+    threads: int = 0
+    ubatch: int = 512
+    n_ctx: int = 4096
+    layers: int | None = None

@@ -1,0 +1,81 @@
+"""The plan's records: which bytes of which file go to which address of which device, and what was merged.
+
+A plan is pure data: making one reads no weights. Every byte of every tensor the program uses is
+placed exactly once per device that holds it.
+"""
+
+from dataclasses import dataclass
+
+from harness.core.options import Options
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`n_bytes` of shard `shard` at `file_offset` (absolute) land at `dest_offset` of the stored tensor's row form."""
+
+    tensor: str
+    shard: int
+    file_offset: int
+    n_bytes: int
+    dest_offset: int
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One weight as a device holds it.
+
+    `shape` is in NumPy order, last axis contiguous: (rows, columns) or (n_expert, rows, columns), vectors (columns,).
+    `format` is the block format's name. `pieces` fill the tensor's row form (rows of `row_bytes` each) in
+    ascending `dest_offset` without gap or overlap. `layout` "mapped" keeps the row form in the file's
+    mapping (one piece, no merge), "rows" copies it, "packed" is the row form re-laid by the backend's packer.
+    """
+
+    name: str
+    device: str
+    format: str
+    shape: tuple[int, ...]
+    row_bytes: int
+    layout: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows over all experts."""
+        n = 1
+        for extent in self.shape[:-1]:
+            n *= extent
+        return n
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the row form."""
+        return self.n_rows * self.row_bytes
+
+
+@dataclass(frozen=True)
+class MergeDecision:
+    """What became of one possible merge in one layer: `done`, and why not otherwise."""
+
+    kind: str  # "up_gate" | "qkv" | "up_gate_shared"
+    layer: int
+    done: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Placement, merges and layout for one model under one set of options."""
+
+    options: Options
+    tensors: tuple[StoredTensor, ...]
+    merges: tuple[MergeDecision, ...]
+    layer_devices: tuple[tuple[str, ...], ...]
+    model_size_bytes: int
+    n_params: int
+
+    def tensor(self, name: str, device: str) -> StoredTensor:
+        """The stored tensor of that name on that device; KeyError if the plan has none."""
+        for stored in self.tensors:
+            if stored.name == name and stored.device == device:
+                return stored
+        raise KeyError(f"{name} on {device}")

@@ -1,0 +1,41 @@
+"""What the runner asks of an engine. An engine lives in a worker process and serves one case."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.records.case import Case
+from harness.records.timing import LoadReport, Timing
+
+
+class Engine(Protocol):
+    """PP and TG are timed as llama-bench times them: from the call to the synchronised end, KV cache already at `depth`.
+
+    Filling the cache to `depth` and clearing it happen outside the timed part. Errors are `harness.errors.HarnessError`.
+    """
+
+    def load(self, case: Case) -> LoadReport:
+        """Load the model to its first logits, every page touched."""
+        ...
+
+    def prefill(self, tokens: Sequence[int], depth: int) -> Timing:
+        """Process `tokens` with `depth` tokens already in the cache."""
+        ...
+
+    def decode(self, tokens: Sequence[int], depth: int) -> Timing:
+        """Feed `tokens` one by one from `depth` on; `token_ns` has one entry per token."""
+        ...
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """[n_tokens, n_vocab] from an empty cache."""
+        ...
+
+    def expert_counts(self) -> tuple[tuple[int, ...], ...]:
+        """Per layer the number of (token, expert) pairs routed to each expert so far; () where unknown."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. Never raises."""
+        ...
