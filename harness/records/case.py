@@ -20,11 +20,16 @@ class StandIn:
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model by its name in the config. Exactly one of `path` and `stand_in` says what is measured."""
+    """A model by its name in the config. `path` is the file to open; `stand_in` and `mixture_of` say how it is made if it must be.
+
+    `mixture_of` is the dense GGUF from which `core.synth` derives a mixture with trained weights. A made file's `path` is
+    None until the runner has prepared it.
+    """
 
     name: str
     path: str | None = None
     stand_in: StandIn | None = None
+    mixture_of: str | None = None
 
     @property
     def label(self) -> str:
