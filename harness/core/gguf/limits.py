@@ -1,0 +1,14 @@
+"""What the reader accepts at most; each limit is taken from real models, with slack."""
+
+MAX_KEYS = 65_536
+MAX_TENSORS = 65_536
+MAX_KEY_BYTES = 64 << 10
+MAX_NAME_BYTES = 256
+MAX_STRING_BYTES = 64 << 20
+MAX_ARRAY_ITEMS = 16 << 20
+MAX_HEADER_BYTES = 512 << 20
+MAX_DIMENSIONS = 4
+MAX_EXTENT = 1 << 31
+DEFAULT_ALIGNMENT = 32
+MAX_ALIGNMENT = 64 << 10
+MAX_SHARDS = 1_024
