@@ -1,0 +1,64 @@
+"""Whether an axis that must not change results did. Fast and wrong is INVALID, whatever the speed.
+
+Logits of one fixed stream of tokens, [n_tokens, n_vocab] float32 each, are compared position by position.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from harness.records.record import Equivalence
+
+CLOSE = 3e-2
+"""Largest median relative L2 distance of two correct implementations: int8 activations cost 1 to 2.3e-2."""
+CLOSE_KL = 1e-2
+"""Largest median Kullback-Leibler divergence, in nats; swapped or permuted experts give over 0.1."""
+
+Logits = NDArray[np.float32]
+
+
+def compare_logits(reference: Logits, candidate: Logits, against: str = "", tolerance: float = CLOSE) -> Equivalence:
+    """identical: the same bits. close: median relative L2 ≤ tolerance and median KL ≤ CLOSE_KL. Else INVALID.
+
+    Medians, because where routing flips a single position may be far off in both of two correct engines. `tolerance` 0
+    accepts identical bits alone. `against` names the reference. `kl` is the median in nats, `top1` the share of
+    positions with the same most likely token.
+    """
+    if reference.shape != candidate.shape:
+        note = f"shapes differ: {list(candidate.shape)} against {list(reference.shape)}"
+        return Equivalence("INVALID", against, note=note)
+    broken = int(np.count_nonzero(~np.isfinite(candidate))) + int(np.count_nonzero(~np.isfinite(reference)))
+    if broken:
+        return Equivalence("INVALID", against, note=f"{broken} logits are not finite")
+    if np.array_equal(reference.view(np.uint32), candidate.view(np.uint32)):
+        return Equivalence("identical", against, max_abs=0.0, kl=0.0, top1=1.0, note=_stream(reference))
+    return _distance(reference.astype(np.float64), candidate.astype(np.float64), against, tolerance)
+
+
+def perplexity(logits: Logits, tokens: NDArray[np.int32]) -> float:
+    """The exponential of the mean negative log-likelihood of tokens[1:] under logits[:-1]."""
+    if len(tokens) < 2 or len(tokens) != len(logits):
+        raise ValueError(f"perplexity needs two tokens or more and their logits, got {len(tokens)} and {len(logits)}")
+    log_p = log_softmax(logits[:-1].astype(np.float64), axis=-1)
+    return float(np.exp(-log_p[np.arange(len(tokens) - 1), tokens[1:]].mean()))
+
+
+def _distance(
+    reference: NDArray[np.float64], candidate: NDArray[np.float64], against: str, limit: float
+) -> Equivalence:
+    difference = np.linalg.norm(candidate - reference, axis=-1)
+    relative = float(np.median(difference / np.maximum(np.linalg.norm(reference, axis=-1), np.finfo(np.float64).tiny)))
+    log_p, log_q = log_softmax(reference, axis=-1), log_softmax(candidate, axis=-1)
+    kl = float(np.median(np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)))
+    return Equivalence(
+        verdict="close" if relative <= limit and kl <= CLOSE_KL else "INVALID",
+        against=against,
+        max_abs=float(np.abs(candidate - reference).max()),
+        kl=max(kl, 0.0),
+        top1=float(np.mean(reference.argmax(axis=-1) == candidate.argmax(axis=-1))),
+        note=f"median relative L2 {relative:.2e} over {_stream(reference)}",
+    )
+
+
+def _stream(logits: NDArray[np.float32] | NDArray[np.float64]) -> str:
+    return f"{logits.shape[0]} positions, {logits.shape[1]} logits each"
