@@ -87,6 +87,8 @@ class Record:
     error: Failure | None = None
     schema: int = SCHEMA
     imported_from: str = ""
+    foreign: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)  # an imported row as it came
+    resume_key: str = ""  # what --resume compares: case, model file, engine build
 
 
 @dataclass(frozen=True)
