@@ -1,0 +1,43 @@
+"""How a device keeps a weight's rows: as the file has them, copied, or re-laid for its kernels.
+
+Vectors and tables that only `embed` reads are never re-laid. A table that serves as output too follows its output,
+so a backend that packs must be able to embed from what it packed.
+"""
+
+from importlib import import_module
+
+from harness.core.errors import PlanError
+from harness.core.options import Options
+
+
+def layout_on(device: str, options: Options, format_name: str, *, multiplied: bool) -> str:
+    """One of "mapped", "rows", "packed" for one weight; `multiplied` is False for vectors and for the embedding table.
+
+    Errors: PlanError where a device cannot do what was asked for.
+    """
+    packs = packed_formats(device)
+    if options.layout == "mapped":
+        if not maps(device):
+            raise PlanError(f"layout mapped needs a CPU device, not {device}; use layout packed or auto")
+        return "mapped"
+    if options.layout == "packed" and not packs:
+        raise PlanError(f"layout packed is not available on {device}; use layout auto")
+    return "packed" if multiplied and format_name in packs else "rows"
+
+
+def maps(device: str) -> bool:
+    """Whether the device can compute from the file's own mapping."""
+    return kind_of(device) in ("cpu", "reference", "reference-q8")
+
+
+def packed_formats(device: str) -> frozenset[str]:
+    """Formats the device's backend re-lays for its kernels."""
+    if kind_of(device) != "cpu":
+        return frozenset()
+    formats: frozenset[str] = getattr(import_module("harness.core.cpu"), "PACKED_FORMATS", frozenset())
+    return formats
+
+
+def kind_of(device: str) -> str:
+    """The backend a device belongs to: `cpu:1` is of kind `cpu`."""
+    return device.split(":", 1)[0]
