@@ -1,7 +1,8 @@
 """A model on disk, in one file or split over several; nothing is opened but the given file and its own siblings."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -66,7 +67,7 @@ def open_gguf(path: Path | str) -> GgufFile:
     """
     first = Shard(Path(path))
     header = read_header(first, 0)
-    n_shards = _split_number(first, header, "split.count", default=1)
+    n_shards = _split_number(first, header.metadata, "split.count", default=1)
     if n_shards > limits.MAX_SHARDS:
         raise first.fail(f"is split into {n_shards} files, more than the {limits.MAX_SHARDS} allowed", BEYOND)
     if n_shards > 1:
@@ -118,24 +119,24 @@ def _open_split(paths: list[Path]) -> GgufFile:
         unsupported |= header.table.unsupported
         shards.append(shard)
     n_tensors = len(tensors) + len(unsupported)
-    declared = metadata.get("split.tensors.count", n_tensors)
+    declared = _split_number(shards[0], metadata, "split.tensors.count", n_tensors)
     if declared != n_tensors:
-        raise shards[0].fail(f"declares {declared!r} tensors over all its files, which hold {n_tensors}")
+        raise shards[0].fail(f"declares {declared} tensors over all its files, which hold {n_tensors}")
     _refuse_unsupported(shards[0], unsupported)
     return GgufFile(shards, metadata, tensors)
 
 
-def _check_part(shard: Shard, header: Header, index: int, n_shards: int, before: Set[str]) -> None:
-    number = _split_number(shard, header, "split.no", default=-1)
-    count = _split_number(shard, header, "split.count", default=1)
+def _check_part(shard: Shard, header: Header, index: int, n_shards: int, before: AbstractSet[str]) -> None:
+    number = _split_number(shard, header.metadata, "split.no", default=-1)
+    count = _split_number(shard, header.metadata, "split.count", default=1)
     if (number, count) != (index, n_shards):
         raise shard.fail(f"says it is file {number} of {count}, but is named as file {index} of {n_shards}", MISWRITTEN)
     for name in (header.table.tensors.keys() | header.table.unsupported.keys()) & before:
         raise shard.fail(f"tensor {printable(name)!r} is in an earlier file as well", MISWRITTEN)
 
 
-def _split_number(shard: Shard, header: Header, key: str, default: int) -> int:
-    value = header.metadata.get(key, default)
+def _split_number(shard: Shard, metadata: Mapping[str, Any], key: str, default: int) -> int:
+    value = metadata.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int):
         raise shard.fail(f"{key} is not a whole number", MISWRITTEN)
     return value
