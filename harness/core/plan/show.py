@@ -1,12 +1,11 @@
 """A plan as text for people: merges with their reasons, then every tensor, equal layers folded into one line."""
 
 import re
-from collections.abc import Iterable
 
+from harness.core.plan.text import format_bytes, format_layers, format_table
 from harness.core.plan.types import MergeDecision, Plan, StoredTensor
 
 _BLOCK = re.compile(r"^blk\.(\d+)\.")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def format_plan(plan: Plan) -> str:
@@ -16,25 +15,6 @@ def format_plan(plan: Plan) -> str:
         f"split mode {plan.options.split_mode}, {len(plan.layer_devices)} layers"
     )
     return "\n".join([head, "", *_merge_lines(plan.merges), "", *_tensor_lines(plan.tensors)])
-
-
-def format_bytes(n: float) -> str:
-    """1.5 KiB, 12.1 GiB: three digits or so."""
-    unit = 0
-    while n >= 1024 and unit < len(_UNITS) - 1:
-        n, unit = n / 1024, unit + 1
-    return f"{n:.0f} B" if unit == 0 else f"{n:.4g} {_UNITS[unit]}"
-
-
-def format_layers(layers: Iterable[int]) -> str:
-    """0-3,7: ascending layer numbers with runs folded."""
-    runs: list[list[int]] = []
-    for layer in sorted(set(layers)):
-        if runs and runs[-1][1] + 1 == layer:
-            runs[-1][1] = layer
-        else:
-            runs.append([layer, layer])
-    return ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _merge_lines(merges: tuple[MergeDecision, ...]) -> list[str]:
@@ -72,11 +52,3 @@ def _sources(tensor: StoredTensor) -> str:
     names = list(dict.fromkeys(_BLOCK.sub("", piece.tensor) for piece in tensor.pieces))
     listed = ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
     return listed if len(tensor.pieces) == 1 else f"{listed} ({len(tensor.pieces)} pieces)"
-
-
-def format_table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Left-aligned columns two spaces apart."""
-    if not rows:
-        return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

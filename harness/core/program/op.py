@@ -7,22 +7,22 @@ the ubatch. Operations, their weights by role and their params:
 
 embed         ()              -> x        weights: table
 rms_norm      (x)             -> h        weights: norm                       params: eps
-qkv           (h)             -> q        weights: q,k,v | qkv | qk,v  [q_bias k_bias v_bias | qkv_bias | qk_bias v_bias]
-                                                   [q_norm k_norm]
+qkv           (h)             -> q        weights: q,k,v | qkv | qk,v  [q_norm k_norm]
+                                                   [q_bias k_bias v_bias | qkv_bias | qk_bias v_bias]
                                           params: slot, n_head, n_head_kv, head_dim, head_dim_v, eps,
                                                   rope ("neox" | "norm" | "none"), rope_table
               bias, then per-head RMS norm of q and k, then RoPE; K and V go to KV slot `slot` as f16
-attention     (q)             -> a        weights: [sinks]                    params: slot, n_head, n_head_kv,
-                                                                                      head_dim, head_dim_v, scale, window
+attention     (q)             -> a        weights: [sinks]
+                                          params: slot, n_head, n_head_kv, head_dim, head_dim_v, scale, window
               window 0 = none; window w: position p sees p-w+1 .. p
 attn_out      (a[, x])        -> x'       weights: o [o_bias]                 (adds x where given)
 route         (h)             -> routing  weights: router [router_bias]       params: n_expert, top_k, gating
                                           ("softmax" | "sigmoid" | "softmax_topk"), renorm, weight_scale
               ties go to the lower expert; slots are in descending order of the selection score
 moe_up_gate   (h, routing)    -> act      weights: gate,up | gate_up [gate_bias up_bias | gate_up_bias]
-                                          params: n_ff, n_expert, activation ("swiglu" | "swiglu_oai"),
+                                          params: n_ff, n_expert, top_k, activation ("swiglu" | "swiglu_oai"),
                                                   fused, path ("grouped" | "per_expert")
-moe_down      (act, routing[, x]) -> x'   weights: down [down_bias]           params: n_ff, n_expert
+moe_down      (act, routing[, x]) -> x'   weights: down [down_bias]           params: n_ff, n_expert, top_k
               x' = x + sum over slots j ascending of w_j * (down_j act_j + bias_j)
 ffn           (h[, x])        -> x'       weights: gate,up,down | gate_up,down   params: n_ff, activation
 logits        (h)             -> logits   weights: output
