@@ -52,6 +52,8 @@ class Sample:
     contention: Contention = field(default_factory=Contention)
     energy_j: float | None = None
     energy_why: str = ""
+    telemetry: Mapping[str, float] = field(default_factory=dict)  # means and peaks, e.g. gpu0.power_w
+    disturbed_by: str = ""
 
 
 @dataclass(frozen=True)
