@@ -1,0 +1,35 @@
+"""What stands between the up and gate products and down: SwiGLU, plain and clamped."""
+
+import numpy as np
+
+from harness.core.errors import UnsupportedError
+from harness.core.reference.arithmetic import F32
+
+CLAMP = np.float32(7)
+ALPHA = np.float32(1.702)
+
+
+def activate(kind: str, gate: F32, up: F32) -> F32:
+    """Elementwise; `kind` is an op's param `activation`."""
+    if kind == "swiglu":
+        return silu(gate) * up
+    if kind == "swiglu_oai":
+        return _swiglu_oai(gate, up)
+    raise UnsupportedError(f"activation {kind!r} has no implementation in the reference")
+
+
+def silu(x: F32) -> F32:
+    """Sigmoid-weighted: x / (1 + exp(-x))."""
+    return x / (np.float32(1) + _exp(-x))
+
+
+def _swiglu_oai(gate: F32, up: F32) -> F32:
+    """gpt-oss: g = min(gate, 7), u = clamp(up, -7, 7), g * sigmoid(1.702 g) * (u + 1)."""
+    g, u = np.minimum(gate, CLAMP), np.clip(up, -CLAMP, CLAMP)
+    return g / (np.float32(1) + _exp(-(ALPHA * g))) * (u + np.float32(1))
+
+
+def _exp(x: F32) -> F32:
+    with np.errstate(over="ignore"):  # exp of a large number is infinity, and 1 / infinity is the 0 that is wanted
+        result: F32 = np.exp(x)
+    return result
