@@ -91,4 +91,5 @@ def _entries(record: Record) -> Iterator[dict[str, object]]:
             "split_mode": axes.split_mode,
             "muge": int(axes.merge_up_gate),
             "fused_moe": int(axes.fused_moe),
+            **record.foreign,
         }
