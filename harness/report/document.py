@@ -1,0 +1,97 @@
+"""A run as a document: which sections it has and in which order. Pure: records in, blocks out, nothing drawn."""
+
+from collections.abc import Callable, Sequence
+
+from harness.records.record import Fingerprint, Limits, Record, RunInfo
+from harness.report.blocks import Document, Part, Prose, Section
+from harness.report.effects import pair_effects
+from harness.report.headline import headline
+from harness.report.sections import curves, loading, machine, outcome, repeat, sweep, tests
+from harness.report.speeds import is_valid
+from harness.report.text import clean
+from harness.report.variants import Group, groups
+
+GROUP_SECTIONS: tuple[Callable[[Group], Section | None], ...] = (
+    sweep.section,
+    tests.section,
+    curves.section,
+    loading.section,
+)
+"""The topics of one group, in the order of the page."""
+
+
+def run_document(info: RunInfo, records: Sequence[Record]) -> Document:
+    """The document of one run."""
+    info, records = clean(info), tuple(clean(record) for record in records)
+    machines = machine.distinct(records) or (info.fingerprint,)
+    whole_run = (
+        outcome.section(records),
+        machine.section(machines, _limits(info, records)),
+        repeat.section(info, records),
+    )
+    return Document(
+        title=info.config_name or info.run,
+        subtitle=_subtitle(records),
+        facts=_facts(info, records, machines),
+        warnings=_warnings(records),
+        parts=_parts(records),
+        sections=tuple(found for found in whole_run if found is not None),
+    )
+
+
+def records_document(records: Sequence[Record]) -> Document:
+    """The parts of a document that need no run.json: what Markdown on stdout is made of."""
+    cleaned = tuple(clean(record) for record in records)
+    found = outcome.section(cleaned)
+    facts = (("machine", "; ".join(map(machine.one_line, machine.distinct(cleaned)))),)
+    title = next((record.case.config for record in cleaned), "no records")
+    return Document(title, _subtitle(cleaned), facts, _warnings(cleaned), _parts(cleaned), (found,) if found else ())
+
+
+def _parts(records: Sequence[Record]) -> tuple[Part, ...]:
+    return tuple(_part(group) for group in groups(records))
+
+
+def _part(group: Group) -> Part:
+    return Part(
+        key=group.key,
+        title=group.title,
+        stand_in=group.stand_in,
+        headlines=tuple(headline(pair_effects(group, pair)) for pair in group.pairs),
+        legend=tuple((variant.label, variant.index) for variant in group.variants),
+        sections=tuple(found for make in GROUP_SECTIONS if (found := make(group)) is not None),
+    )
+
+
+def _limits(info: RunInfo, records: Sequence[Record]) -> Limits:
+    return info.limits if info.limits.bandwidth or info.limits.rate else records[-1].limits if records else info.limits
+
+
+def _subtitle(records: Sequence[Record]) -> str:
+    models = ", ".join(dict.fromkeys(record.case.model.label for record in records))
+    devices = ", ".join(dict.fromkeys(record.case.axes.device for record in records))
+    return f"{models} on {devices}" if records else "no case has a result yet"
+
+
+def _facts(info: RunInfo, records: Sequence[Record], machines: Sequence[Fingerprint]) -> tuple[tuple[str, str], ...]:
+    good = sum(is_valid(record) for record in records)
+    return (
+        ("machine", "; ".join(map(machine.one_line, machines))),
+        ("started", info.started),
+        ("run", info.run),
+        ("cases", f"{good} of {len(info.cases)} with a result"),
+        ("commit", info.harness_commit[:12]),
+    )
+
+
+def _warnings(records: Sequence[Record]) -> tuple[Prose, ...]:
+    told = []
+    if any(record.case.model.stand_in for record in records):
+        told.append(
+            "Stand-in models: real layer shapes and formats, random weights and routing. Not the real model's speed."
+        )
+    bad = [outcome.outcome(record) for record in records if not is_valid(record)]
+    if bad:
+        counts = ", ".join(f"{bad.count(word)} {word}" for word in dict.fromkeys(bad))
+        told.append(f"{len(bad)} of {len(records)} cases have no result: {counts}.")
+    return tuple(Prose(text, "warn") for text in told)

@@ -1,0 +1,94 @@
+"""What one choice changes, as verdicts. Only samples of valid cases of this machine enter; never published figures.
+
+Several depths make one verdict: sample i of each side is the geometric mean over the depths both sides measured.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records.record import Record
+from harness.records.timing import Row
+from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_interval
+from harness.report.variants import Group, Pair
+from harness.stats.paired import PairedResult, compare
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The verdict of one phase over `depths`."""
+
+    phase: Phase
+    result: PairedResult
+    depths: tuple[int, ...]
+    interleaved: bool
+
+
+@dataclass(frozen=True)
+class PairEffects:
+    """What a pair's two variants differ by. `obstacle` says why there is no verdict; "" if there is one.
+
+    `load_change_s`: seconds the other variant's load takes longer; None if a side has none.
+    """
+
+    pair: Pair
+    effects: tuple[Effect, ...]
+    load_change_s: float | None
+    obstacle: str = ""
+
+    def of(self, phase: Phase) -> Effect | None:
+        """The effect on one phase."""
+        return next((effect for effect in self.effects if effect.phase == phase), None)
+
+
+def pair_effects(group: Group, pair: Pair) -> PairEffects:
+    """Every verdict about one pair."""
+    base, other = group.of(pair.base), group.of(pair.other)
+    found = [effect for phase in ("pp", "tg", "pg") if (effect := phase_effect(base, other, phase)) is not None]
+    before, after = load_interval(base), load_interval(other)
+    change = None if before is None or after is None else (after.mean - before.mean) / 1e9
+    return PairEffects(pair, tuple(found), change, "" if found else obstacle(pair, base, other))
+
+
+def phase_effect(base: Sequence[Record], other: Sequence[Record], phase: Phase) -> Effect | None:
+    """The verdict on one phase; None where the two sides share no measured depth."""
+    after = {speed.depth: speed for speed in curve(other, phase)}
+    shared = [(before, after[before.depth]) for before in curve(base, phase) if before.depth in after]
+    shared = [(a, b) for a, b in shared if (a.row.n_prompt, a.row.n_gen) == (b.row.n_prompt, b.row.n_gen)]
+    if not shared:
+        return None
+    rows = [(a.row, b.row) for a, b in shared]
+    result = _compare(rows)
+    return Effect(phase, result, tuple(a.depth for a, _ in shared), all(_interleaved(a, b) for a, b in rows))
+
+
+def speed_effect(base: Speed, other: Speed) -> PairedResult:
+    """The verdict at one depth."""
+    return _compare([(base.row, other.row)])
+
+
+def _compare(rows: Sequence[tuple[Row, Row]]) -> PairedResult:
+    n = min(len(counted(row)) for pair in rows for row in pair)
+    sides = [[_geometric_mean_ns([pair[side] for pair in rows], i) for i in range(n)] for side in (0, 1)]
+    return compare(sides[0], sides[1])
+
+
+def _geometric_mean_ns(rows: Sequence[Row], index: int) -> int:
+    return round(math.exp(sum(math.log(counted(row)[index].total_ns) for row in rows) / len(rows)))
+
+
+def _interleaved(a: Row, b: Row) -> bool:
+    """Whether the two sides took turns: neither had all its samples before the other's first."""
+    starts = [[sample.start_ns for sample in counted(row)] for row in (a, b)]
+    return max(starts[0]) > min(starts[1]) and max(starts[1]) > min(starts[0])
+
+
+def obstacle(pair: Pair, base: Sequence[Record], other: Sequence[Record]) -> str:
+    """Why two variants cannot be compared, as half a sentence."""
+    for variant, records in ((pair.base, base), (pair.other, other)):
+        for record in records:
+            if record.equivalence.verdict == "INVALID" or record.status == "invalid":
+                return f"the results of “{variant.label}” are not those they should be (INVALID)"
+            if not is_valid(record):
+                return f"“{variant.label}” {record.status}"
+    return "the two sides have no measurement in common"

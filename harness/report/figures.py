@@ -1,0 +1,224 @@
+"""Charts drawn by matplotlib: the one module that imports it. The same chart always gives the same bytes.
+
+Text stays text, so a browser sets it in the page's own font and a search finds it; "$" is a dollar, never mathematics.
+"""
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart
+from harness.report.palette import DASHES, LIGHT, marker, variant_name
+
+WIDTH, HEIGHT = 6.4, 3.6
+BAR_HEIGHT = 0.34
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "harness",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.edgecolor": LIGHT["soft"],
+    "axes.labelcolor": LIGHT["ink"],
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "grid.color": LIGHT["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.color": LIGHT["soft"],
+    "ytick.color": LIGHT["soft"],
+    "xtick.labelcolor": LIGHT["ink"],
+    "ytick.labelcolor": LIGHT["ink"],
+    "text.color": LIGHT["ink"],
+    "path.simplify": False,
+}
+
+
+def svg(chart: Chart) -> str:
+    """The chart as an SVG document without legend, for a page that has one of its own."""
+    with _style():
+        figure = figure_of(chart)
+        FigureCanvasSVG(figure)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def image(figure: Figure, kind: str, dpi: int = 160) -> bytes:
+    """A figure as a PNG or SVG file on white."""
+    with _style():
+        FigureCanvasAgg(figure) if kind == "png" else FigureCanvasSVG(figure)
+        out = io.BytesIO()
+        metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+        figure.savefig(out, format=kind, dpi=dpi, facecolor=LIGHT["paper"], metadata=metadata)
+    return out.getvalue()
+
+
+def figure_of(chart: Chart) -> Figure:
+    """The chart alone on a figure of its own size."""
+    with _style():
+        figure = Figure(figsize=(WIDTH, _height(chart)), layout="constrained")
+        draw(figure.add_subplot(), chart)
+    return figure
+
+
+def draw(axes: Axes, chart: Chart) -> None:
+    """The chart on given axes."""
+    painters: dict[type, Callable[[Axes, Any], None]] = {
+        LineChart: _lines,
+        BarChart: _bars,
+        StackedChart: _stacks,
+        CloudChart: _clouds,
+        HeatMap: _heat,
+    }
+    painters[type(chart)](axes, chart)
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def _height(chart: Chart) -> float:
+    if isinstance(chart, BarChart):
+        return 0.75 + sum(0.25 + BAR_HEIGHT * len(bars) for _, bars in chart.groups)
+    if isinstance(chart, StackedChart):
+        return 0.9 + 0.5 * len(chart.bars)
+    if isinstance(chart, HeatMap):
+        return min(6.0, 1.0 + 0.16 * len(chart.cells))
+    return HEIGHT
+
+
+def _lines(axes: Axes, chart: LineChart) -> None:
+    for line in chart.lines:
+        colour = LIGHT[variant_name(line.variant)]
+        reference = line.variant < 0
+        style: dict[str, Any] = {"color": colour, "marker": marker(line.variant), "markersize": 4.5, "linewidth": 1.6}
+        axes.plot(line.x, line.y, DASHES[line.variant % len(DASHES)] if not reference else ":", **style)
+        known = [
+            (x, y, a, b)
+            for x, y, a, b in zip(line.x, line.y, line.low, line.high, strict=False)
+            if a is not None and b is not None
+        ]
+        if known:
+            spread = [[y - a for _, y, a, _ in known], [b - y for _, y, _, b in known]]
+            axes.errorbar(
+                [k[0] for k in known],
+                [k[1] for k in known],
+                yerr=spread,
+                fmt="none",
+                ecolor=colour,
+                elinewidth=1.1,
+                capsize=2.5,
+            )
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    if chart.ticks:
+        axes.set_xticks(range(len(chart.ticks)), chart.ticks)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 4, 5, 8, 10]))
+    if chart.log_y:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.grid(axis="y")
+
+
+def _bars(axes: Axes, chart: BarChart) -> None:
+    at, ticks = 0.0, []
+    for group, bars in chart.groups:
+        for bar in bars:
+            _bar(axes, at, bar)
+            ticks.append((at, bar.label if len(chart.groups) == 1 else f"{group}: {bar.label}"))
+            at += 1
+        at += 0.6
+    axes.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlabel(chart.x_label)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.axvline(0, color=LIGHT["soft"], linewidth=0.8)
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+
+
+def _bar(axes: Axes, at: float, bar: Bar) -> None:
+    if bar.value is None:
+        return
+    axes.barh(at, bar.value, height=0.72, color=LIGHT[variant_name(bar.variant)])
+    if bar.low is not None and bar.high is not None:
+        spread = [[bar.value - bar.low], [bar.high - bar.value]]
+        axes.errorbar([bar.value], [at], xerr=spread, fmt="none", ecolor=LIGHT["ink"], elinewidth=1.2, capsize=3)
+
+
+def _stacks(axes: Axes, chart: StackedChart) -> None:
+    for place, (_, _, amounts) in enumerate(chart.bars):
+        left = 0.0
+        for part, amount in enumerate(amounts):
+            axes.barh(
+                place,
+                amount,
+                left=left,
+                height=0.62,
+                color=LIGHT[f"p{part % 8}"],
+                edgecolor=LIGHT["paper"],
+                linewidth=0.8,
+            )
+            left += amount
+    axes.set_yticks(range(len(chart.bars)), [label for label, _, _ in chart.bars])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlabel(chart.x_label)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+
+
+def _clouds(axes: Axes, chart: CloudChart) -> None:
+    for cloud in chart.clouds:
+        colour = LIGHT[variant_name(cloud.variant)]
+        for hollow in (False, True):
+            chosen = [(x, y) for x, y, h in zip(cloud.x, cloud.y, cloud.hollow, strict=True) if h == hollow]
+            if chosen:
+                axes.plot(
+                    [x for x, _ in chosen],
+                    [y for _, y in chosen],
+                    linestyle="none",
+                    marker=marker(cloud.variant),
+                    markersize=3.5,
+                    markeredgecolor=colour,
+                    markerfacecolor="none" if hollow else colour,
+                )
+    axes.axhline(0, color=LIGHT["soft"], linewidth=0.8)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.grid(axis="y")
+
+
+def _heat(axes: Axes, chart: HeatMap) -> None:
+    axes.imshow(chart.cells, aspect="auto", cmap="viridis", vmin=0, vmax=3, interpolation="nearest")
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+
+
+def _plain(value: float, _position: object) -> str:
+    return f"{value:g}" if abs(value) < 10_000 else f"{value / 1000:g}k"

@@ -1,0 +1,86 @@
+"""The verdict in one sentence: "Merging makes PP 9.6 % faster [8.9, 10.2]; TG the same; load +0.0 s"."""
+
+from collections.abc import Sequence
+
+from harness.report import numbers
+from harness.report.blocks import Headline, Mood, Verdict
+from harness.report.effects import Effect, PairEffects
+from harness.report.speeds import PHASE_NAME
+from harness.report.variants import Pair
+
+SUBJECT = {
+    "merge_up_gate": "Merging",
+    "merge_qkv": "Merging Q, K and V",
+    "merge_up_gate_shared": "Merging the shared experts",
+    "fused_moe": "Fusing",
+    "flash_attn": "Flash attention",
+    "repack": "Repacking",
+    "cpu_moe": "Experts on the CPU",
+}
+"""What a switch does, when the pair is off and on."""
+
+MOODS: dict[str, Mood] = {"FASTER": "good", "SLOWER": "bad", "SAME": "", "CANNOT TELL": "warn"}
+
+
+def headline(found: PairEffects) -> Headline:
+    """The sentence and the figures of one pair."""
+    pair = found.pair
+    if found.obstacle:
+        return Headline(_about(pair), f"{subject(pair)}: no verdict, because {found.obstacle}.", "bad", ())
+    told = [_clause(effect, first=position == 0) for position, effect in enumerate(found.effects)]
+    verdicts = [_verdict(effect) for effect in found.effects]
+    if found.load_change_s is not None:
+        told.append(f"load {_load_change(found.load_change_s)}")
+        verdicts.append(Verdict("load", _load_change(found.load_change_s), "", "to the first logits", ""))
+    mood = MOODS[found.effects[0].result.verdict]
+    return Headline(_about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts))
+
+
+def subject(pair: Pair) -> str:
+    """What is under comparison, as the subject of a sentence."""
+    before, after = pair.base.value(pair.axis), pair.other.value(pair.axis)
+    if (before, after) == ("off", "on") and pair.axis in SUBJECT:
+        return SUBJECT[pair.axis]
+    if pair.axis in {"engine", "run", "device"}:
+        return f"{after} against {before}"
+    return f"{pair.axis} {after} against {before}"
+
+
+def _opening(pair: Pair, effects: Sequence[Effect]) -> str:
+    makes = effects[0].result.verdict in {"FASTER", "SLOWER"}
+    switch = (pair.base.value(pair.axis), pair.other.value(pair.axis)) == ("off", "on") and pair.axis in SUBJECT
+    if switch:
+        return f"{subject(pair)} makes" if makes else f"{subject(pair)} leaves"
+    return f"{subject(pair)}:"
+
+
+def _clause(effect: Effect, *, first: bool) -> str:
+    result, name = effect.result, PHASE_NAME[effect.phase]
+    interval = numbers.change_interval(result.low, result.high)
+    if result.verdict == "SAME":
+        return f"{name} the same"
+    if result.verdict == "CANNOT TELL":
+        return f"{name} undecided {interval}" if first else f"{name} cannot be told {interval}"
+    amount = numbers.percent(abs(result.ratio - 1))
+    if result.verdict == "FASTER":
+        return f"{name} {amount} faster {interval}"
+    return f"{name} {amount} slower {numbers.change_interval(2 - result.high, 2 - result.low)}"
+
+
+def _verdict(effect: Effect) -> Verdict:
+    result = effect.result
+    interval = f"{numbers.change_interval(result.low, result.high)} %"
+    words = {"FASTER": "faster", "SLOWER": "slower", "SAME": "the same", "CANNOT TELL": "cannot tell"}
+    word = words[result.verdict]
+    if result.pairs_needed:
+        word += f": about {numbers.count(result.pairs_needed)} pairs would settle it"
+    name = PHASE_NAME[effect.phase]
+    return Verdict(name, numbers.change(result.ratio), interval, word, MOODS[result.verdict])
+
+
+def _load_change(seconds: float) -> str:
+    return f"{numbers.signed(seconds, 1)} s"
+
+
+def _about(pair: Pair) -> str:
+    return pair.setting

@@ -1,0 +1,146 @@
+"""The report as GitHub's Markdown, for a pull request's comment and for stdout; padded so that it reads as text too.
+
+Foreign text cannot become markup, a link, a mention or mathematics. Figures are left out; their tables stay.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.records.record import Record
+from harness.report.blocks import Block, Code, Document, Fold, Part, Prose, Row, Section
+from harness.report.charts import Chart, CloudChart, HeatMap, LineChart
+from harness.report.document import records_document
+from harness.report.table import Column, Table
+
+_MARKUP = re.compile(r"[\\`*~|<$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|&(?=#?\w+;)")
+_LINKS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+_BLOCK_START = re.compile(r"^(?:[#>]|[+-](?=[\s+-])|=+$)")
+_LIST_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+ENTITIES = {"<": "&lt;", "&": "&amp;"}
+BREAK = "\N{ZERO WIDTH SPACE}"
+
+
+def run_markdown(records: Sequence[Record]) -> str:
+    """A run's records as Markdown: verdicts, the PR's tables with the ratio, tests, load, cases without a result."""
+    return document_markdown(records_document(records))
+
+
+def document_markdown(document: Document) -> str:
+    """Any document as Markdown; only its brief sections."""
+    lines = [f"# {escape(document.title)}", "", escape(document.subtitle), ""]
+    lines += [f"{escape(name)}: {escape(value)}  " for name, value in document.facts if value]
+    for warning in document.warnings:
+        lines += ["", f"> {escape(warning.text)}"]
+    for part in document.parts:
+        lines += _part(part, alone=len(document.parts) == 1)
+    for section in document.sections:
+        lines += _section(section, "##")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` so that it shows as itself wherever inline Markdown is read."""
+    flat = " ".join(text.split("\n"))
+    inert = _MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), flat)
+    unlinked = _LINKS.sub(lambda match: match[0][0] + BREAK + match[0][1:], inert)
+    return _LIST_NUMBER.sub(r"\1\\\2", _BLOCK_START.sub(r"\\\g<0>", unlinked))
+
+
+def table_markdown(table: Table) -> str:
+    """A table; where variants have several columns each, one table per variant in the PR's own columns."""
+    shared, bands = _split(table)
+    if not bands:
+        return _grid(table.full_heads, table.columns, table.rows_text(range(len(table.columns))))
+    parts = []
+    for title, places in bands:
+        chosen = [*shared, *places]
+        columns = [table.columns[place] for place in chosen]
+        heads = [f"{c.band} {c.head}" if c.variant < 0 and c.band else c.head for c in columns]
+        parts.append(f"**{escape(title)}**\n\n{_grid(heads, columns, table.rows_text(chosen))}")
+    return "\n\n".join(parts)
+
+
+def _split(table: Table) -> tuple[list[int], list[tuple[str, list[int]]]]:
+    """Column places outside of bands, and per variant band its title and places; the ratios go to the last."""
+    shared = [place for place, column in enumerate(table.columns) if not column.band]
+    bands: dict[str, list[int]] = {}
+    rest = []
+    for place, column in enumerate(table.columns):
+        if column.band and column.variant >= 0:
+            bands.setdefault(column.band, []).append(place)
+        elif column.band:
+            rest.append(place)
+    if not bands or min(map(len, bands.values())) == 1:
+        return shared, []
+    titled = list(bands.items())
+    titled[-1] = (titled[-1][0], titled[-1][1] + rest)
+    return shared, titled
+
+
+def _grid(heads: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    texts = [[escape(head) or " " for head in heads], *([escape(text) for text in row] for row in rows)]
+    widths = [max(3, *map(len, column)) for column in zip(*texts, strict=True)]
+    right = [column.kind == "number" for column in columns]
+    rule = [
+        ("-" * (width - 1) + ":") if at_right else "-" * width for width, at_right in zip(widths, right, strict=True)
+    ]
+    padded = [
+        [
+            text.rjust(width) if at_right else text.ljust(width)
+            for text, width, at_right in zip(row, widths, right, strict=True)
+        ]
+        for row in texts
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
+
+
+def _part(part: Part, *, alone: bool) -> Iterator[str]:
+    yield ""
+    if not alone:
+        yield f"## {escape(part.title)}"
+        yield ""
+    for found in part.headlines:
+        about = f" ({escape(found.about)})" if found.about else ""
+        yield f"**{escape(found.sentence)}**{about}"
+        yield ""
+    for section in part.sections:
+        yield from _section(section, "##" if alone else "###")
+
+
+def _section(section: Section, level: str) -> Iterator[str]:
+    if not section.brief:
+        return
+    told = [text for block in section.blocks for text in _block(block)]
+    if told:
+        yield from (f"{level} {escape(section.title)}", "")
+        yield from told
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Table():
+            yield from (table_markdown(block), "")
+        case Prose():
+            yield from (escape(block.text), "")
+        case Row():
+            for chart in block.charts:
+                yield from _chart(chart)
+        case Code():
+            yield from (f"{escape(block.label)}:", "", _fenced(block.text), "")
+        case Fold():
+            yield from ("<details>", f"<summary>{escape(block.summary)}</summary>", "")
+            for inner in block.blocks:
+                yield from _block(inner)
+            yield from ("</details>", "")
+
+
+def _chart(chart: Chart) -> Iterator[str]:
+    """Curves repeat the sweep tables and clouds the samples, so neither has a table here."""
+    if not isinstance(chart, LineChart | CloudChart | HeatMap):
+        yield from (table_markdown(chart.table()), "")
+
+
+def _fenced(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"

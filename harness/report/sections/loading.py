@@ -1,0 +1,50 @@
+"""Load by phase as stacked bars, and what the whole load took up to the first logits."""
+
+from harness.records.record import Record
+from harness.report import numbers
+from harness.report.blocks import Prose, Row, Section
+from harness.report.charts import StackedChart
+from harness.report.speeds import is_valid, load_interval
+from harness.report.variants import Group
+
+PHASES = ("open", "metadata", "plan", "read", "place", "upload", "first_token")
+
+
+def section(group: Group) -> Section | None:
+    """Phases are the median over a variant's cases, so that one cold file does not stand for all."""
+    loaded = {v: _phases(group.of(v)) for v in group.variants}
+    names = _ordered({name for phases in loaded.values() for name in phases})
+    if not names:
+        return None
+    bars = tuple(
+        (v.label, v.index, tuple(phases.get(n, 0) / 1e9 for n in names)) for v, phases in loaded.items() if phases
+    )
+    alt = "Seconds to load by phase: " + "; ".join(f"{label} {sum(parts):.3f} s" for label, _, parts in bars) + "."
+    chart = StackedChart(f"{group.key}-load", "Load by phase", alt, "s", names, bars)
+    return Section(f"{group.key}-loading", "Load", (Row((chart,)), *_totals(group)), brief=True)
+
+
+def _phases(records: tuple[Record, ...]) -> dict[str, float]:
+    reports = [record.load.phase_ns for record in records if record.load is not None and is_valid(record)]
+    names = {name for report in reports for name in report}
+    return {name: _median([report.get(name, 0) for report in reports]) for name in names}
+
+
+def _median(values: list[int]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: (PHASES.index(name) if name in PHASES else len(PHASES), name)))
+
+
+def _totals(group: Group) -> tuple[Prose, ...]:
+    told = []
+    for variant in group.variants:
+        whole = load_interval(group.of(variant))
+        if whole is not None:
+            n = sum(len(record.load_ns) for record in group.of(variant))
+            told.append(f"{variant.label} {numbers.duration(whole.mean)} (mean of {n})")
+    return (Prose("To the first logits with every page touched: " + "; ".join(told) + ".", "quiet"),) if told else ()

@@ -1,0 +1,37 @@
+"""How to repeat the run: the exact command, the configuration as text, and which code ran."""
+
+import shlex
+from collections.abc import Sequence
+
+from harness.records.record import Record, RunInfo
+from harness.report.blocks import Block, Code, Section
+from harness.report.table import Column, Table, named_rows, words
+
+
+def section(info: RunInfo, records: Sequence[Record]) -> Section:
+    """Command, YAML, commits and what the run left out."""
+    blocks: list[Block] = [Code("Command", shlex.join(info.command)), Code("Configuration", info.config_text)]
+    blocks.append(
+        named_rows(
+            "repeat-code",
+            "Which code ran",
+            ("what", "value"),
+            (
+                ("harness commit", info.harness_commit),
+                ("engine commit", ", ".join(sorted({r.build_commit for r in records if r.build_commit}))),
+                ("engine", ", ".join(sorted({_engine(r) for r in records}))),
+                ("started", info.started),
+                ("result schema", str(info.schema)),
+            ),
+        )
+    )
+    if info.notes:
+        columns = (Column("where", "text"), Column("what", "text"))
+        rows = tuple((words(where), words(text)) for where, text in info.notes)
+        blocks.append(Table("repeat-notes", "What was chosen or left out", columns, rows))
+    return Section("repeat", "Repeat it", tuple(blocks))
+
+
+def _engine(record: Record) -> str:
+    version = record.load.engine_version if record.load else ""
+    return f"{record.case.axes.engine} {version}".strip()
