@@ -46,6 +46,10 @@ class GgufFile:
         """Fill the contiguous `out` from byte `offset` of file `shard`. Thread-safe. Errors: GgufError."""
         self._shards[shard].read_into(offset, out.data.cast("B"))
 
+    def map(self, shard: int) -> NDArray[np.uint8]:
+        """All bytes of file `shard`, mapped read-only; valid as long as the array lives. Errors: GgufError."""
+        return np.frombuffer(self._shards[shard].map(), np.uint8)
+
     def close(self) -> None:
         for shard in self._shards:
             shard.close()

@@ -1,5 +1,6 @@
 """One open file of a model. Its size is taken once, from the descriptor; every later read proves it still holds."""
 
+import mmap
 import os
 import stat
 import weakref
@@ -36,6 +37,12 @@ class Shard:
             if n_bytes == 0:
                 raise self._changed()
             filled += n_bytes
+
+    def map(self) -> mmap.mmap:
+        """The whole file mapped read-only. A file that shrinks later is a bus fault to whoever reads the mapping."""
+        if os.fstat(self._descriptor).st_size != self.size_bytes:
+            raise self._changed()
+        return mmap.mmap(self._descriptor, self.size_bytes, access=mmap.ACCESS_READ)
 
     def close(self) -> None:
         self._close()

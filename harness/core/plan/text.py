@@ -1,6 +1,6 @@
 """Text for people: byte counts, runs of layers, columns. Used by everything of the core that prints."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -24,7 +24,7 @@ def format_layers(layers: Iterable[int]) -> str:
     return ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def format_table(rows: list[tuple[str, ...]]) -> list[str]:
+def format_table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Left-aligned columns two spaces apart."""
     if not rows:
         return []

@@ -26,7 +26,8 @@ def silu(x: F32) -> F32:
 def _swiglu_oai(gate: F32, up: F32) -> F32:
     """gpt-oss: g = min(gate, 7), u = clamp(up, -7, 7), g * sigmoid(1.702 g) * (u + 1)."""
     g, u = np.minimum(gate, CLAMP), np.clip(up, -CLAMP, CLAMP)
-    return g / (np.float32(1) + _exp(-(ALPHA * g))) * (u + np.float32(1))
+    y: F32 = g / (np.float32(1) + _exp(-(ALPHA * g))) * (u + np.float32(1))
+    return y
 
 
 def _exp(x: F32) -> F32:

@@ -51,7 +51,8 @@ def rms_normed(x: F32, weight: F32, eps: np.float32) -> F32:
     """RMS norm over the last axis: x / sqrt(mean of squares + eps) * weight."""
     mean = sum_of_squares(x) / np.float32(x.shape[-1])
     factor = np.float32(1) / np.sqrt(mean + eps)
-    return (x * factor[..., None]) * weight
+    y: F32 = (x * factor[..., None]) * weight
+    return y
 
 
 def quantized_activations(x: F32) -> tuple[F32, F32]:

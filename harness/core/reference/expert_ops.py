@@ -30,7 +30,8 @@ def _shares(gating: str, scores: F32, chosen: F32) -> F32:
         raise UnsupportedError(f"gating {gating!r} has no implementation in the reference")
     over = scores if gating == "softmax" else chosen
     largest = chosen[:, :1]
-    return np.exp(chosen - largest) / sum_last(np.exp(over - largest))[:, None]
+    shares: F32 = np.exp(chosen - largest) / sum_last(np.exp(over - largest))[:, None]
+    return shares
 
 
 def moe_up_gate(step: Step, h: F32, routing: Routing) -> F32:

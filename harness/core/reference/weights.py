@@ -64,7 +64,8 @@ class Stored:
 
     def vector(self, expert: int = 0) -> F32:
         """A vector's numbers; of one expert where there are several."""
-        return dequantize(self.fmt, self.data[expert : expert + 1], self.columns)[0]
+        numbers: F32 = dequantize(self.fmt, self.data[expert : expert + 1], self.columns)[0]
+        return numbers
 
     def whole(self, expert: int, decoder: Decoder[D]) -> D:
         """One expert's matrix as `decoder` makes it."""

@@ -1,0 +1,59 @@
+"""Cuts a stored tensor into chunks of whole rows, each filled from fragments of the file.
+
+Every byte of the row form is in exactly one fragment of one chunk, whatever the pieces look like.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.core.plan.types import Piece, StoredTensor
+
+CHUNK_BYTES = 8 << 20
+ROW_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """`n_bytes` of file `shard` at `file_offset` belong at `chunk_offset` of the chunk."""
+
+    shard: int
+    file_offset: int
+    n_bytes: int
+    chunk_offset: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows `first_row` … of `tensor`, `n_rows` of them."""
+
+    tensor: StoredTensor
+    first_row: int
+    n_rows: int
+    fragments: tuple[Fragment, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of its rows."""
+        return self.n_rows * self.tensor.row_bytes
+
+
+def cut(tensor: StoredTensor, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+    """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32."""
+    n_rows = max(1, chunk_bytes // tensor.row_bytes)
+    if n_rows > ROW_MULTIPLE:
+        n_rows -= n_rows % ROW_MULTIPLE
+    ahead = iter(tensor.pieces)
+    pending: list[Piece] = []
+    for first in range(0, tensor.n_rows, n_rows):
+        count = min(n_rows, tensor.n_rows - first)
+        start, end = first * tensor.row_bytes, (first + count) * tensor.row_bytes
+        pending = [piece for piece in pending if piece.dest_offset + piece.n_bytes > start]
+        while not pending or pending[-1].dest_offset + pending[-1].n_bytes < end:
+            pending.append(next(ahead))
+        yield Chunk(tensor, first, count, tuple(_overlap(piece, start, end) for piece in pending))
+
+
+def _overlap(piece: Piece, start: int, end: int) -> Fragment:
+    """The part of `piece` within bytes start … end of the row form."""
+    low, high = max(piece.dest_offset, start), min(piece.dest_offset + piece.n_bytes, end)
+    return Fragment(piece.shard, piece.file_offset + low - piece.dest_offset, high - low, low - start)
