@@ -15,7 +15,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What loading took and made. `phase_ns`: open, metadata, plan, device, read, place, upload, first_token (those that apply)."""
+    """What loading took and made.
+
+    `phase_ns`: open, metadata, plan, device, read, place, upload, first_token (those that apply).
+    """
 
     phase_ns: Mapping[str, int]
     model_type: str
