@@ -33,3 +33,8 @@ def pack_nibbles(codes: Bytes) -> Bytes:
     """The inverse of `unpack(…, 4, 16)` for blocks of 32."""
     low, high = codes[..., :16], codes[..., 16:]
     return low | high << np.uint8(4)
+
+
+def put_f32(header: Bytes, values: Floats) -> None:
+    """Write `values` [...] as the float32 a row begins with."""
+    header[...] = values.astype("<f4")[..., None].view(np.uint8)

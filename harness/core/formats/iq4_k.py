@@ -7,17 +7,14 @@ import numpy as np
 
 from harness.core.formats.bits import f16, put_f16, unpack
 from harness.core.formats.codec import BlockCodec, Blocks, NormalForm
-from harness.core.formats.ik_values import IQ4_SHIFTED
+from harness.core.formats.value_tables import IQ4, look_up
 
 
 def _decode(blocks: Blocks) -> NormalForm:
     body = blocks.body
-    table = unpack(body[..., 2:4], 1, 1)
-    high, low = unpack(body[..., 4:8], 2, 1), unpack(body[..., 8:16], 4, 1)
-    scale = (low | high << np.uint8(4)).view(np.int8) - np.int8(32)
-    index = unpack(body[..., 16:], 4, 16).reshape(*body.shape[:-1], 16, 16)
-    codes = IQ4_SHIFTED[table[..., None], index].reshape(*body.shape[:-1], 256)
-    return NormalForm(codes, f16(body, 0) * scale.astype(np.float32), None)
+    scale = unpack(body[..., 8:16], 4, 1) | unpack(body[..., 4:8], 2, 1) << np.uint8(4)
+    codes = look_up(IQ4, unpack(body[..., 2:4], 1, 1), unpack(body[..., 16:], 4, 16))
+    return NormalForm(codes, f16(body, 0) * (scale.astype(np.float32) - np.float32(32)), None)
 
 
 CODEC = BlockCodec(_decode, lambda blocks, step: put_f16(blocks.body, 0, step))

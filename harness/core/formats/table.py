@@ -44,6 +44,23 @@ FORMATS: tuple[Format, ...] = (
     Format("IQ2_XXS", 16, 256, 66, group=32),
     Format("MXFP4", 39, 32, 17, group=32),
     Format("IQ4_K", 139, 256, 144, group=16),
+    Format("Q5_0", 6, 32, 22, group=32),
+    Format("Q5_1", 7, 32, 24, group=32, has_minimum=True),
+    Format("Q3_K", 11, 256, 110, group=16),
+    Format("IQ1_S", 19, 256, 50, group=32),
+    Format("IQ1_M", 29, 256, 56, group=16),
+    Format("IQ2_XS", 17, 256, 74, group=16),
+    Format("IQ2_S", 22, 256, 82, group=16),
+    Format("IQ3_XXS", 18, 256, 98, group=32),
+    Format("IQ3_S", 21, 256, 110, group=32),
+    Format("IQ4_NL", 20, 32, 18, group=32),
+    Format("IQ4_XS", 23, 256, 136, group=32),
+    Format("IQ2_K", 137, 256, 76, group=16),
+    Format("IQ2_KS", 145, 256, 70, group=32, row_header_bytes=2),
+    Format("IQ3_K", 138, 256, 110, group=16),
+    Format("IQ4_KS", 144, 256, 136, group=32, row_header_bytes=4),
+    Format("IQ4_KSS", 146, 256, 128, group=32, row_header_bytes=4),
+    Format("IQ5_K", 140, 256, 176, group=16),
 )
 
 BY_NAME = {row.name: row for row in FORMATS}
