@@ -1,7 +1,7 @@
 """What the runner asks of an engine. An engine lives in a worker process and serves one case."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from harness.records.timing import LoadReport, Timing
 
 
 class Engine(Protocol):
-    """PP and TG are timed as llama-bench times them: from the call to the synchronised end, KV cache already at `depth`.
+    """PP and TG are timed as llama-bench does: from the call to the synchronised end, KV cache already at `depth`.
 
-    Filling the cache to `depth` and clearing it happen outside the timed part. Errors are `harness.errors.HarnessError`.
+    Filling the cache to `depth` and clearing it happen outside the timed part, with the case's own tokens
+    (`harness.engines.stream`). Errors are those of `harness.errors`.
     """
 
     def load(self, case: Case) -> LoadReport:
-        """Load the model to its first logits, every page touched."""
+        """Load the model to its first logits, every page touched. After `close` it may be called again."""
         ...
 
     def prefill(self, tokens: Sequence[int], depth: int) -> Timing:
@@ -38,4 +39,13 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free everything. Never raises."""
+        ...
+
+
+@runtime_checkable
+class FillsAhead(Protocol):
+    """An engine that can fill its cache apart from the timed call: what is observed around that call is it alone."""
+
+    def fill(self, depth: int) -> None:
+        """Bring the cache to exactly `depth` of the case's own tokens."""
         ...

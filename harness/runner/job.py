@@ -1,0 +1,35 @@
+"""What a worker is told on its standard input: one line of JSON. A worker does one job and ends."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records.case import Case, ModelRef
+
+JobKind = Literal["case", "serve", "profile", "prepare", "survey"]
+
+
+@dataclass(frozen=True)
+class LogitsTask:
+    """The equivalence pass before timing: save this side's logits to `path`, or compare with those that lie there.
+
+    `exact`: the change was promised to be bit-identical. `against` is the case whose logits they are.
+    """
+
+    mode: Literal["save", "compare"]
+    path: str
+    against: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """case: measure `case`, alone. serve: load it and take samples as told. prepare: make `model`'s file at `target`.
+
+    survey: the limits of the machine. profile: time per operation of `case`.
+    """
+
+    kind: JobKind
+    case: Case | None = None
+    logits: LogitsTask | None = None
+    model: ModelRef | None = None
+    target: str = ""
