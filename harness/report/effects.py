@@ -1,9 +1,8 @@
 """What one choice changes, as verdicts. Only samples of valid cases of this machine enter; never published figures.
 
-Several depths make one verdict: sample i of each side is the geometric mean over the depths both sides measured.
+Several depths make one verdict: the mean of the effects at the depths that both sides measured.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,8 @@ from harness.records.record import Record
 from harness.records.timing import Row
 from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_interval
 from harness.report.variants import Group, Pair
-from harness.stats.paired import PairedResult, compare
+from harness.stats.paired import PairedResult
+from harness.stats.strata import compare_strata
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,12 @@ def speed_effect(base: Speed, other: Speed) -> PairedResult:
 
 
 def _compare(rows: Sequence[tuple[Row, Row]]) -> PairedResult:
-    n = min(len(counted(row)) for pair in rows for row in pair)
-    sides = [[_geometric_mean_ns([pair[side] for pair in rows], i) for i in range(n)] for side in (0, 1)]
-    return compare(sides[0], sides[1])
-
-
-def _geometric_mean_ns(rows: Sequence[Row], index: int) -> int:
-    return round(math.exp(sum(math.log(counted(row)[index].total_ns) for row in rows) / len(rows)))
+    strata = []
+    for base, other in rows:
+        a, b = counted(base), counted(other)
+        n = min(len(a), len(b))
+        strata.append(([sample.total_ns for sample in a[:n]], [sample.total_ns for sample in b[:n]]))
+    return compare_strata(strata)
 
 
 def _interleaved(a: Row, b: Row) -> bool:

@@ -51,14 +51,14 @@ def compare(a_ns: Sequence[int], b_ns: Sequence[int], floor: float = 0.005, same
     logs = log_ratios(a_ns, b_ns)
     wide, narrow = mean_interval(logs, ALARM_CONFIDENCE), mean_interval(logs, SAME_CONFIDENCE)
     sd = float(logs.std(ddof=1)) if logs.size > 1 else math.inf
-    verdict = _verdict(wide, narrow, floor, same)
+    verdict = verdict_of(wide, narrow, floor, same)
     return PairedResult(
         ratio=math.exp(wide.mean),
         low=math.exp(wide.low),
         high=math.exp(wide.high) if wide.high < LARGEST_LOG else math.inf,
         verdict=verdict,
         n_pairs=logs.size,
-        pairs_needed=_pairs_needed(wide.mean, sd, floor, same, logs.size) if verdict == "CANNOT TELL" else 0,
+        pairs_needed=pairs_needed_for(wide.mean, sd, floor, same, logs.size) if verdict == "CANNOT TELL" else 0,
         sd=sd,
     )
 
@@ -73,7 +73,7 @@ def log_ratios(a_ns: Sequence[int], b_ns: Sequence[int]) -> NDArray[np.float64]:
     return np.log(a / b)
 
 
-def _verdict(wide: Interval, narrow: Interval, floor: float, same: float) -> Verdict:
+def verdict_of(wide: Interval, narrow: Interval, floor: float, same: float) -> Verdict:
     if wide.low > 0 and wide.mean >= math.log1p(floor):
         return "FASTER"
     if wide.high < 0 and -wide.mean >= math.log1p(floor):
@@ -83,7 +83,7 @@ def _verdict(wide: Interval, narrow: Interval, floor: float, same: float) -> Ver
     return "CANNOT TELL"
 
 
-def _pairs_needed(mean: float, sd: float, floor: float, same: float, n_pairs: int) -> int:
+def pairs_needed_for(mean: float, sd: float, floor: float, same: float, n_pairs: int) -> int:
     """The fewest pairs after which, at this mean and spread, one of the three other verdicts is likely."""
     if not math.isfinite(sd):
         return FEWEST_PAIRS

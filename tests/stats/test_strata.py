@@ -1,0 +1,51 @@
+"""One verdict over several conditions."""
+
+import numpy as np
+import pytest
+
+from harness.stats.paired import compare
+from harness.stats.strata import compare_strata
+
+RNG = np.random.default_rng(5)
+
+
+def stratum(log_ratio: float, sd: float, n_pairs: int, base_ns: float = 1e9) -> tuple[list[int], list[int]]:
+    noise = RNG.normal(0, sd, n_pairs)
+    return [round(base_ns)] * n_pairs, [round(base_ns / np.exp(log_ratio + e)) for e in noise]
+
+
+def test_a_single_stratum_gives_the_plain_comparison() -> None:
+    a, b = stratum(0.02, 0.004, 9)
+    whole, plain = compare_strata([(a, b)]), compare(a, b)
+    assert (whole.verdict, whole.n_pairs) == (plain.verdict, plain.n_pairs)
+    assert (whole.ratio, whole.low, whole.high) == pytest.approx((plain.ratio, plain.low, plain.high), rel=1e-12)
+
+
+def test_a_gain_that_differs_between_strata_does_not_widen_the_interval() -> None:
+    alike = compare_strata([stratum(0.05, 0.004, 4) for _ in range(8)])
+    apart = compare_strata([stratum(0.02 + 0.01 * k, 0.004, 4) for k in range(8)])
+    assert apart.high - apart.low < 1.8 * (alike.high - alike.low)
+    assert apart.verdict == "FASTER"
+
+
+def test_strata_count_alike_however_many_pairs_each_has() -> None:
+    result = compare_strata([stratum(0.0, 1e-6, 20), stratum(0.04, 1e-6, 2)])
+    assert result.ratio == pytest.approx(np.exp(0.02), abs=1e-5)
+
+
+def test_a_thing_against_itself_alarms_no_more_than_it_promises() -> None:
+    alarms = sum(
+        compare_strata([stratum(0.0, 0.006, 3) for _ in range(4)], floor=0.0).verdict in {"FASTER", "SLOWER"}
+        for _ in range(2000)
+    )
+    assert alarms <= 0.015 * 2000
+
+
+def test_single_pairs_alone_cannot_tell() -> None:
+    result = compare_strata([([100], [90]), ([200], [180])])
+    assert (result.verdict, result.low) == ("CANNOT TELL", 0.0)
+
+
+def test_no_strata_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one stratum"):
+        compare_strata([])
