@@ -1,0 +1,91 @@
+"""Drives the peer engines' wheels, for tests only. Run as a script: a process for every call.
+
+ik logits MODEL TOKENS OUT.npy [muge]   float32 [T, n_vocab] by ik_llama.cpp
+mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
+mainline tokenize MODEL TEXTFILE        JSON: token ids by llama.cpp
+TOKENS are comma-separated ids.
+"""
+
+import ctypes
+import json
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+N_THREADS = 2
+
+
+def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
+    from ik_llama_cpp import _ctypes_api as api
+
+    lib = api._lib
+    log_callback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    silent = log_callback(lambda _level, _text, _user: None)
+    lib.llama_log_set.argtypes = [log_callback, ctypes.c_void_p]
+    lib.llama_log_set(silent, None)
+    lib.llama_get_logits.restype = ctypes.POINTER(ctypes.c_float)
+    lib.llama_get_logits.argtypes = [ctypes.c_void_p]
+    lib.llama_batch_init.restype = api.llama_batch
+    lib.llama_batch_init.argtypes = [ctypes.c_int32] * 3
+    lib.llama_decode.restype = ctypes.c_int32
+    lib.llama_decode.argtypes = [ctypes.c_void_p, api.llama_batch]
+    api.llama_backend_init()
+    model_params = api.llama_model_default_params()
+    model_params.merge_up_gate_exps = merge
+    context_params = api.llama_context_default_params()
+    context_params.n_ctx = context_params.n_batch = -(-len(tokens) // 256) * 256
+    context_params.n_threads = context_params.n_threads_batch = N_THREADS
+    handle = api.llama_model_load_from_file(model.encode(), model_params)
+    context = api.llama_init_from_model(handle, context_params)
+    n_vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(handle))
+    batch = lib.llama_batch_init(len(tokens), 0, 1)
+    batch.n_tokens = len(tokens)
+    for i, token in enumerate(tokens):
+        batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.logits[i] = token, i, 1, 1
+        batch.seq_id[i][0] = 0
+    if lib.llama_decode(context, batch) != 0:
+        sys.exit("ik_llama.cpp could not decode")
+    np.save(out, np.ctypeslib.as_array(lib.llama_get_logits(context), (len(tokens), n_vocab)))
+
+
+def mainline(model: str) -> Any:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.n_ctx, params.n_parallel, params.warmup = 512, 1, False
+    params.cpuparams.n_threads = N_THREADS
+    params.verbosity = -1
+    return xllamacpp.Server(params)
+
+
+def greedy(model: str, tokens: list[int], n: int) -> list[list[float]]:
+    request = {"prompt": tokens, "n_predict": n, "temperature": 0, "n_probs": 2, "samplers": ["temperature"]}
+    answer = mainline(model).handle_completions(request)
+    answer = json.loads(answer) if isinstance(answer, str) else answer
+    steps = answer["choices"][0]["logprobs"]["content"]
+    return [[step["id"], *(top["logprob"] for top in step["top_logprobs"])] for step in steps]
+
+
+def tokenize(model: str, text: str) -> list[int]:
+    server = mainline(model)
+    body = json.dumps({"content": text}).encode()
+    request = urllib.request.Request(f"{server.listening_address}/tokenize", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["tokens"]
+
+
+def main(engine: str, what: str, model: str, *rest: str) -> None:
+    if engine == "ik":
+        ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], merge=rest[2:] == ("muge",))
+    elif what == "greedy":
+        json.dump(greedy(model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
+    else:
+        json.dump(tokenize(model, Path(rest[0]).read_bytes().decode()), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
