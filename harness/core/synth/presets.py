@@ -55,7 +55,7 @@ _IK_MIX = {
     "attn_output": "Q5_K",
     "output": "Q5_K",
 }
-_MAINLINE_MIX = _IK_MIX | {"attn_v": "Q4_K"}
+_MAINLINE_MIX = {"token_embd": "Q2_K", "attn_v": "Q4_K", "output": "Q5_K"}
 
 _QWEN3 = ModelShape(
     arch="qwen3moe",
@@ -113,7 +113,7 @@ _TINY_QWEN3 = replace(
     n_vocab=331,
     n_expert=8,
     top_k=3,
-    format_of=_iq2_xxs(_MAINLINE_MIX),
+    format_of=_iq2_xxs(_IK_MIX | {"attn_v": "Q4_K"}),  # so that mainline loads it
     tokenizer="gpt-2",
 )
 
