@@ -16,6 +16,7 @@ from harness.records.record import Fingerprint, Record
 from harness.records.timing import LoadReport, Row, Sample
 from harness.store.llama_bench_fields import Value
 from harness.store.llama_bench_rows import SUMMARY, FlatRow
+from harness.store.parsed import sound
 
 _TEST = re.compile(r"(?:pp ?(\d+))?\s*\+?\s*(?:tg ?(\d+))?(?:\s*@ ?(d|pp) ?(\d+))?")
 _FLAGS = {"cuda": "CUDA", "vulkan": "Vulkan", "kompute": "Kompute", "metal": "Metal", "sycl": "SYCL"}
@@ -62,7 +63,7 @@ _RESTATED = {"n_prompt", "n_gen", "n_depth", "test"}
 
 def _renamed(fields: dict[str, Value]) -> dict[str, Value]:
     """The row under today's names: what an age called otherwise, or said by other means, is added."""
-    out = dict(fields)
+    out = sound(fields)
     if "backends" not in out:
         on = [name for flag, name in _FLAGS.items() if _true(out.get(flag))]
         blas = "BLAS" if _true(out.get("blas")) else "CPU"

@@ -16,6 +16,7 @@ from harness.records.timing import Row, Sample
 from harness.store.foreign_markdown import Table, tables
 from harness.store.llama_bench_fields import Value
 from harness.store.llama_bench_rows import SUMMARY, FlatRow
+from harness.store.parsed import sound
 
 _HEADER = re.compile(r"\bn_kv_max = \d+, .*$", re.MULTILINE)
 _SETTING = re.compile(r"(\w+) = (-?\d+)")
@@ -97,7 +98,7 @@ def _number(row: FlatRow, name: str) -> float:
 def _record(group: list[FlatRow], source: str, number: int) -> Record:
     first = group[0]
     pp, tg = int(_number(first, "pp")), int(_number(first, "tg"))
-    settings = {name: value for name, value in _settings(first).items() if value is not None}
+    settings = {name: value for name, value in sound(_settings(first)).items() if value is not None}
     identity = json.dumps([source, number, {k: str(v) for k, v in settings.items()}, pp, tg], sort_keys=True)
     axes = _axes(settings)
     test = Test("sweep", pp, tg, tuple(_depth(row) for row in group))

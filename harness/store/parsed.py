@@ -1,9 +1,13 @@
 """What a parser of foreign results hands on: flat rows, and what it could not make sense of."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.store.llama_bench_fields import Value, field_type
 from harness.store.llama_bench_rows import FlatRow
+
+_NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,20 @@ def typed(name: str, text: str) -> Value:
     except ValueError:
         return text
     return text
+
+
+def sound(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """The fields every reader can take: known ones of their type only, and text that files and databases can hold."""
+    named = ((name, value) for name, value in fields.items() if _NAME.fullmatch(name))
+    return {name: _storable(value) for name, value in named if _fits(name, value)}
+
+
+def _fits(name: str, value: Value) -> bool:
+    if value is None or (isinstance(value, str) and field_type(name) == "text"):
+        return True
+    return isinstance(value, bool | int | float) and abs(value) < 2**63  # what a column holds; nan is not less
+
+
+def _storable(value: Value) -> Value:
+    """Text without NUL and lone surrogates."""
+    return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else value

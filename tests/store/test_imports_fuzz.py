@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ResultError
+from harness.records.json import from_json, to_json
+from harness.records.record import Record
 from harness.store.imports import read_results
 from harness.store.llama_bench_out import render
 
@@ -18,18 +20,20 @@ def damaged(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, len(data)))
         data[at : at + draw(st.integers(0, 40))] = draw(
-            st.binary(max_size=12) | st.sampled_from([b"'", b'"', b"|", b"}", b"nan"])
+            st.binary(max_size=12) | st.sampled_from([b"'", b'"', b"|", b"}", b"nan", b"\\ud800", b"9" * 30])
         )
     return bytes(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(damaged() | st.binary(max_size=400))
 def test_any_damage_ends_in_records_that_can_be_exported_or_in_a_result_error(data: bytes) -> None:
     with contextlib.suppress(ResultError):
         records = read_results(data, "fuzz").records
         for form in ("json", "jsonl", "csv", "md", "sql"):
-            render(records, form)
+            render(records, form).encode()
+        for record in records:
+            assert from_json(Record, to_json(record).encode()) == record
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "sql", "md"])

@@ -1,0 +1,151 @@
+"""What a record contributes to the series it belongs to: one value per metric and test, one session each.
+
+A series is one model, device class, test and point of the matrix over time; commits, builds and runs are what varies
+along it. Repetitions inside a session are averaged here and never counted as evidence of their own.
+"""
+
+import dataclasses
+import hashlib
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.records.case import Test
+from harness.records.history import PointState
+from harness.records.record import Record
+from harness.records.timing import Row
+
+METRICS = {
+    "pp": ("t/s", True),
+    "tg": ("t/s", True),
+    "pg": ("t/s", True),
+    "load": ("s", False),
+    "ttft": ("s", False),
+    "rss": ("MiB", False),
+    "vram": ("MiB", False),
+    "energy": ("J/token", False),
+}
+"""Every metric's unit, and whether more is better."""
+
+
+@dataclass(frozen=True)
+class SeriesKey:
+    """What stays the same along a series. `axes` holds the axes' values by their YAML names."""
+
+    model: str
+    engine: str
+    device: str
+    device_class: str
+    test: str
+    metric: str
+    axes: Mapping[str, object]
+
+    @property
+    def series_id(self) -> str:
+        """Sixteen hex digits, the same on every machine."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def unit(self) -> str:
+        return METRICS[self.metric][0]
+
+    @property
+    def higher_is_better(self) -> bool:
+        return METRICS[self.metric][1]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One session's mean in the series' unit, its samples' standard deviation and number; None where there is none."""
+
+    key: SeriesKey
+    value: float | None
+    sd: float | None = None
+    n_samples: int = 0
+    state: PointState = "ok"
+    note: str = ""
+
+
+def measures(record: Record) -> tuple[Measure, ...]:
+    """Every metric of a record. A record that is not ok gives the metrics its test would have had, without values."""
+    if record.status != "ok":
+        state: PointState = "invalid" if record.status == "invalid" else "failed"
+        why = f"{record.status}: {record.error.message}" if record.error else record.status
+        return tuple(
+            Measure(_key(record, label, metric), None, state=state, note=why) for label, metric in _due(record)
+        )
+    rows = (made for row in record.rows for made in _row(record, row))
+    return (*rows, *_whole_case(record))
+
+
+def metric_of(n_prompt: int, n_gen: int) -> str:
+    """The metric a row's rate belongs to."""
+    if n_prompt and n_gen:
+        return "pg"
+    if n_prompt:
+        return "pp"
+    return "tg" if n_gen else "load"
+
+
+def _row(record: Record, row: Row) -> Iterator[Measure]:
+    counted = row.counted
+    tokens = row.n_prompt + row.n_gen
+    if not counted or not tokens:
+        return
+    state: PointState = "imported" if record.imported_from else _state(counted[0].state)
+    rates = [tokens * 1e9 / sample.total_ns for sample in counted if sample.total_ns > 0]
+    if rates:
+        yield _measure(_key(record, row.test, metric_of(row.n_prompt, row.n_gen)), rates, state)
+    joules = [sample.energy_j / tokens for sample in counted if sample.energy_j is not None]
+    if len(joules) == len(counted):
+        yield _measure(_key(record, row.test, "energy"), joules, state)
+
+
+def _whole_case(record: Record) -> Iterator[Measure]:
+    label = record.case.test.label
+    state: PointState = "imported" if record.imported_from else "ok"
+    if record.load_ns:
+        yield _measure(_key(record, label, "load"), [ns / 1e9 for ns in record.load_ns], state)
+    for metric, value, scale in (
+        ("ttft", record.ttft_ns, 1e9),
+        ("rss", record.rss_peak_bytes, 2**20),
+        ("vram", record.vram_peak_bytes, 2**20),
+    ):
+        if value is not None:
+            yield _measure(_key(record, label, metric), [value / scale], state)
+
+
+def _measure(key: SeriesKey, values: Sequence[float], state: PointState) -> Measure:
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    return Measure(key, statistics.fmean(values), sd, len(values), state)
+
+
+def _key(record: Record, test: str, metric: str) -> SeriesKey:
+    axes = dataclasses.asdict(record.case.axes)
+    engine, device = str(axes.pop("engine")), str(axes.pop("device"))
+    axes["threads"] = axes["threads"] or record.fingerprint.n_cores
+    model = record.case.model.label
+    return SeriesKey(model, engine, device, record.fingerprint.device_class, test, metric, axes)
+
+
+def _due(record: Record) -> Iterator[tuple[str, str]]:
+    """The rows a case's test asks for: label and metric."""
+    test = record.case.test
+    if test.kind == "load":
+        yield test.label, "load"
+        return
+    for n_prompt, n_gen in _halves(test):
+        for depth in test.depths:
+            yield Row(n_prompt, n_gen, depth, ()).test, metric_of(n_prompt, n_gen)
+
+
+def _halves(test: Test) -> tuple[tuple[int, int], ...]:
+    if test.kind == "sweep":
+        return (0, test.n_gen), (test.n_prompt, 0)
+    return ((test.n_prompt, test.n_gen),)
+
+
+def _state(sample_state: str) -> PointState:
+    return "contended" if sample_state == "contended" else "throttled" if sample_state == "throttled" else "ok"
