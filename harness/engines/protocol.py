@@ -49,3 +49,12 @@ class FillsAhead(Protocol):
     def fill(self, depth: int) -> None:
         """Bring the cache to exactly `depth` of the case's own tokens."""
         ...
+
+
+@runtime_checkable
+class KnowsCosts(Protocol):
+    """An engine that can say what work a row is."""
+
+    def cost(self, n_prompt: int, n_gen: int, depth: int) -> tuple[int, int]:
+        """Per token of the row: multiply-accumulates, and bytes of weights and KV cache read or written."""
+        ...

@@ -13,6 +13,7 @@ ENGINES: Mapping[str, str] = {
     "ik_wheel": "harness.engines.ik_wheel:IkWheelEngine",
     "xllamacpp": "harness.engines.xllamacpp:XllamacppEngine",
     "llama_bench": "harness.engines.llama_bench:LlamaBenchEngine",
+    "ik_wheel_second_context": "harness.engines.ik_wheel:IkSecondContextEngine",
 }
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from harness.engines.protocol import Engine
+from harness.engines.protocol import Engine, KnowsCosts
 from harness.engines.registry import build
 from harness.engines.stream import context_tokens, token_stream
 from harness.engines.tools import BringsTools, Tools
@@ -16,7 +16,7 @@ from harness.runner.events import Compared, Experts, Loaded, Note, Peaks, Phase,
 from harness.runner.job import LogitsTask
 from harness.runner.link import Link
 from harness.runner.measure import Measurement, Repetition, measurements
-from harness.runner.sampling import Sampler
+from harness.runner.sampling import Sampler, Series
 from harness.telemetry.proc import peak_rss_bytes
 from harness.telemetry.watch import Watch
 
@@ -90,8 +90,14 @@ class Bench:
             self.link.emit(Sampled(row.n_prompt, row.n_gen, row.n_depth, sample))
 
         taken = Sampler(repetition, tools, self.case.sampling, budget_ns, report, self.link.stop_wanted).run()
-        self.link.emit(RowDone(Row(row.n_prompt, row.n_gen, row.n_depth, taken.samples, taken.stopped_by)))
+        self.link.emit(RowDone(self._row(row, taken)))
         self.link.emit(Peaks(peak_rss_bytes(os.getpid()), None))
+
+    def _row(self, row: Measurement, taken: Series) -> Row:
+        macs = n_bytes = None
+        if isinstance(self.engine, KnowsCosts) and row.n_prompt + row.n_gen:
+            macs, n_bytes = self.engine.cost(row.n_prompt, row.n_gen, row.n_depth)
+        return Row(row.n_prompt, row.n_gen, row.n_depth, taken.samples, taken.stopped_by, macs, n_bytes)
 
     def _tools(self) -> Tools:
         """The engine's own clock and probe if it has any, else the machine's; our parent's work is not foreign."""

@@ -17,36 +17,35 @@ FOLDER = ".logits"
 
 
 class Proofs:
-    """The baselines of a run's comparisons, where their logits lie, and what was found so far."""
+    """The baselines of a run's comparisons, where their logits lie, and what was found so far. Cases go by their ids."""
 
     def __init__(self, cases: Sequence[Case], run_dir: Path, records: Iterable[Record] = ()) -> None:
         self._folder = run_dir / FOLDER
+        self._cases = {case.case_id: case for case in cases}
         self._baseline = {case.case_id: group[0] for group in groups(cases) for case in group}
         self._wanted = {
             variant(group[0]) for group in groups(cases) for case in group[1:] if must_agree(group[0].axes, case.axes)
         }
         self._found: dict[tuple[Variant, Variant], Equivalence] = {}
-        cases_by_id = {case.case_id: case for case in cases}
         for record in records:
-            self.learn(cases_by_id[record.case.case_id], record.equivalence)
+            self.learn(record.case.case_id, record.equivalence)
 
-    def task(self, case: Case) -> LogitsTask | None:
-        """What the worker of `case` has to do before it times; None where nothing is left to prove."""
-        baseline = self._baseline[case.case_id]
+    def task(self, case_id: str) -> LogitsTask | None:
+        """What the worker of a case has to do before it times; None where nothing is left to prove."""
+        case, baseline = self._cases[case_id], self._baseline[case_id]
         path = self._path(baseline)
         if variant(case) == variant(baseline):
             if variant(case) not in self._wanted or path.exists():
                 return None
             self._folder.mkdir(exist_ok=True)
             return LogitsTask("save", str(path))
-        if self.known(case) is not None:
+        if self.known(case_id) is not None:
             return None
-        exact = must_be_identical(baseline.axes, case.axes)
-        return LogitsTask("compare", str(path), baseline.case_id, exact)
+        return LogitsTask("compare", str(path), baseline.case_id, must_be_identical(baseline.axes, case.axes))
 
-    def known(self, case: Case) -> Equivalence | None:
-        """What is known of `case` without asking its engine."""
-        baseline = self._baseline[case.case_id]
+    def known(self, case_id: str) -> Equivalence | None:
+        """What is known of a case without asking its engine."""
+        case, baseline = self._cases[case_id], self._baseline[case_id]
         if variant(case) == variant(baseline):
             return None
         if not must_agree(baseline.axes, case.axes):
@@ -55,10 +54,10 @@ class Proofs:
         found = self._found.get((variant(baseline), variant(case)))
         return None if found is None else replace(found, against=baseline.case_id)
 
-    def learn(self, case: Case, found: Equivalence) -> None:
+    def learn(self, case_id: str, found: Equivalence) -> None:
         """Keep a verdict for the other tests of the same two variants."""
         if found.verdict != "not checked":
-            self._found[variant(self._baseline[case.case_id]), variant(case)] = found
+            self._found[variant(self._baseline[case_id]), variant(self._cases[case_id])] = found
 
     def remove_logits(self) -> None:
         """The run is complete; they are large."""

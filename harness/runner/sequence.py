@@ -46,6 +46,7 @@ class CaseSequence:
     files: ModelFiles
     eta: Eta = field(default_factory=Eta)
     given_up: set[str] = field(default_factory=set)
+    noted: set[str] = field(default_factory=set)
 
     def measure(self, cases: Sequence[Case]) -> tuple[Record, ...]:
         """The records of `cases`, as far as the run came. Errors: RunError if one cannot be written."""
@@ -86,7 +87,7 @@ class CaseSequence:
         return kept
 
     def _measure(self, case: Case, proofs: Proofs) -> Record:
-        known = proofs.known(case) or Equivalence()
+        known = proofs.known(case.case_id) or Equivalence()
         if case.axes.device in self.given_up:
             why = f"{case.axes.device} was given up: a worker on it could not be ended."
             return self._finished(self._unmeasured(case, "skipped", Failure("DeviceGivenUp", why)), "")
@@ -100,7 +101,7 @@ class CaseSequence:
         key, begin_ns = resume_key(case), time.monotonic_ns()
         record = self._in_worker(case, proofs, known)
         self.eta.learn(case, time.monotonic_ns() - begin_ns)
-        proofs.learn(case, record.equivalence)
+        proofs.learn(case.case_id, record.equivalence)
         return self._finished(record, key)
 
     def _in_worker(self, case: Case, proofs: Proofs, known: Equivalence) -> Record:
@@ -110,7 +111,7 @@ class CaseSequence:
             gathered.take(event)
             self._tell(case, event, len(gathered.open_samples))
 
-        job = Job("case", case, proofs.task(case))
+        job = Job("case", case, proofs.task(case.case_id))
         end = supervise(job, case.sampling.deadline_ns, self.site.patience, self.site.interrupt, hear)
         if end.cause == "unkillable":
             self.given_up.add(case.axes.device)
@@ -122,7 +123,8 @@ class CaseSequence:
                 self.site.progress.phase(case, name)
             case Sampled(n_prompt=n_prompt, n_gen=n_gen, n_depth=n_depth, sample=sample):
                 self.site.progress.sample(case, Measurement(n_prompt, n_gen, n_depth).name, n_taken, sample)
-            case Note(text=text):
+            case Note(text=text) if text not in self.noted:
+                self.noted.add(text)
                 self.site.progress.note(text)
 
     def _finished(self, record: Record, key: str) -> Record:

@@ -75,6 +75,11 @@ def summary(rates: tuple[float, ...], times_ns: tuple[int, ...]) -> dict[str, Va
     }
 
 
+def record_fields(record: Record) -> dict[str, Value]:
+    """The fields that all rows of a record share: build, machine, model, axes."""
+    return {**_machine(record), **_model(record), **_axes(record)}
+
+
 def _flat_row(record: Record, row: Row) -> FlatRow:
     times = tuple(sample.total_ns for sample in row.counted)
     rates = tuple((row.n_prompt + row.n_gen) * 1e9 / ns if ns else math.inf for ns in times)
@@ -86,7 +91,7 @@ def _flat_row(record: Record, row: Row) -> FlatRow:
         "test_time": _utc(record.test_time),
         **summary(rates, times),
     }
-    fields = {**_machine(record), **_model(record), **_axes(record), **result, **record.foreign}
+    fields = {**record_fields(record), **result, **record.foreign}
     if row.stopped_by == SUMMARY:
         return FlatRow(fields)
     return FlatRow(fields, times, tuple(float(f"{rate:.6g}") for rate in rates))

@@ -1,0 +1,191 @@
+"""The built-in core as an engine. What is timed is the session's call, from entry to the device's synchronised end."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+import harness
+from harness.core.options import KvType, Layout, MoePath, Options, SplitMode
+from harness.core.plan import Plan
+from harness.core.program.costs import Load, program_cost, row_cost
+from harness.core.session import Session
+from harness.engines.stream import context_tokens, token_stream
+from harness.errors import EngineError
+from harness.records.axes import Axes
+from harness.records.case import Case
+from harness.records.timing import LoadReport, Timing
+
+CONTEXT_STEP = 256
+
+
+def options_from_axes(axes: Axes, n_ctx: int) -> Options:
+    """The core's options at a point of the matrix. One device has nothing to split. Errors: EngineError."""
+    devices = tuple(name.strip() for name in axes.device.split(","))
+    return Options(
+        devices=devices,
+        split_mode=cast("SplitMode", axes.split_mode) if len(devices) > 1 else "none",
+        tensor_split=axes.tensor_split,
+        main_gpu=axes.main_gpu,
+        override_tensor=tuple(_override(text) for text in axes.override_tensor),
+        cpu_moe=axes.cpu_moe,
+        n_cpu_moe=axes.n_cpu_moe,
+        merge_up_gate=axes.merge_up_gate,
+        merge_qkv=axes.merge_qkv,
+        merge_up_gate_shared=axes.merge_up_gate_shared,
+        fused_moe=axes.fused_moe,
+        moe_path=cast("MoePath", axes.moe_path),
+        layout=cast("Layout", axes.layout),
+        type_k=cast("KvType", axes.type_k),
+        type_v=cast("KvType", axes.type_v),
+        threads=axes.threads,
+        ubatch=axes.ubatch,
+        n_ctx=n_ctx,
+        layers=axes.layers,
+    )
+
+
+class CoreEngine:
+    """Satisfies `Engine`, `FillsAhead` and `KnowsCosts`."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._stream: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._known = 0
+
+    def load(self, case: Case) -> LoadReport:
+        """Open the model with a context as long as the test needs. Errors: CoreError, EngineError."""
+        if case.model.path is None:
+            raise EngineError(f"{case.model.label} has no file. Its config must name one, or how to make it.")
+        n_ctx = -(-context_tokens(case.test) // CONTEXT_STEP) * CONTEXT_STEP
+        options = options_from_axes(_without_cut(case), n_ctx)
+        self._session = session = Session.open(case.model.path, options)
+        self._stream = token_stream(case, session.model.n_vocab, n_ctx)
+        self._known = 0
+        return LoadReport(
+            phase_ns=session.phase_ns,
+            model_type=f"{session.model.arch} {_main_format(session.plan)}",
+            model_size=session.plan.model_size_bytes,
+            model_n_params=session.plan.n_params,
+            n_layers=len(session.plan.layer_devices),
+            n_vocab=session.model.n_vocab,
+            plan=plan_summary(session),
+            devices=options.devices,
+            engine_version=f"core {harness.__version__}",
+        )
+
+    def fill(self, depth: int) -> None:
+        """Rewind to `depth`, or fill up to it with the case's stream."""
+        session = self._here()
+        session.rewind(min(depth, self._known, session.position))
+        if session.position < depth:
+            session.prefill(self._stream[session.position : depth], "none")
+        self._known = depth
+
+    def prefill(self, tokens: Sequence[int], depth: int) -> Timing:
+        """The prompt in ubatches, with the logits of its last token."""
+        self.fill(depth)
+        session, ids = self._here(), np.asarray(tokens, np.int32)
+        begin_ns = time.perf_counter_ns()
+        session.prefill(ids, "last")
+        total_ns = time.perf_counter_ns() - begin_ns
+        self._learn(ids, depth)
+        return Timing(len(ids), total_ns)
+
+    def decode(self, tokens: Sequence[int], depth: int) -> Timing:
+        """One token after the other, each with its logits."""
+        self.fill(depth)
+        session = self._here()
+        marks = [time.perf_counter_ns()]
+        for token in tokens:
+            session.decode(token)
+            marks.append(time.perf_counter_ns())
+        self._learn(np.asarray(tokens, np.int32), depth)
+        return Timing(len(tokens), marks[-1] - marks[0], tuple(np.diff(marks).tolist()))
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Of every position, from an empty cache."""
+        logits = self._here().logits(tokens)
+        self._learn(np.asarray(tokens, np.int32), 0)
+        return logits
+
+    def expert_counts(self) -> tuple[tuple[int, ...], ...]:
+        """Of everything since the load."""
+        counts = self._here().expert_counts()
+        return tuple(tuple(layer) for layer in counts.tolist()) if counts.size else ()
+
+    def cost(self, n_prompt: int, n_gen: int, depth: int) -> tuple[int, int]:
+        """Per token: multiply-accumulates, and bytes of weights and KV cache."""
+        session = self._here()
+        cost = row_cost(session.program, session.plan, n_prompt, n_gen, depth)
+        n_tokens = n_prompt + n_gen
+        return round(cost.macs / n_tokens), round((cost.weight_bytes + cost.kv_bytes) / n_tokens)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session = None
+
+    def _learn(self, tokens: NDArray[np.int32], depth: int) -> None:
+        """How far the cache holds the case's own stream after `tokens` entered at `depth`."""
+        same = np.array_equal(tokens, self._stream[depth : depth + len(tokens)])
+        self._known = depth + (len(tokens) if same else 0)
+
+    def _here(self) -> Session:
+        if self._session is None:
+            raise EngineError("core: nothing is loaded.")
+        return self._session
+
+
+def plan_summary(session: Session) -> Mapping[str, object]:
+    """What a record keeps of the plan: merges done and refused with reasons, bytes by device, work of one token."""
+    plan = session.plan
+    merges = [
+        {"kind": kind, "done": done, "reason": reason, "layers": layers}
+        for (kind, done, reason), layers in _merges(plan).items()
+    ]
+    token = program_cost(session.program, plan, Load())
+    stored: Counter[str] = Counter()
+    for tensor in plan.tensors:
+        stored[tensor.device] += tensor.n_bytes
+    return {
+        "merges": merges,
+        "layouts": sorted({tensor.layout for tensor in plan.tensors}),
+        "stored_bytes": dict(stored),
+        "layer_devices": [list(devices) for devices in plan.layer_devices],
+        "macs_per_token": round(token.macs),
+        "bytes_per_token": round(token.weight_bytes),
+        "launches_per_token": token.launches,
+        "n_ctx": plan.options.n_ctx,
+    }
+
+
+def _merges(plan: Plan) -> dict[tuple[str, bool, str], list[int]]:
+    found: dict[tuple[str, bool, str], list[int]] = {}
+    for merge in plan.merges:
+        found.setdefault((merge.kind, merge.done, merge.reason), []).append(merge.layer)
+    return found
+
+
+def _main_format(plan: Plan) -> str:
+    """The block format that holds most bytes."""
+    n_bytes: Counter[str] = Counter()
+    for tensor in plan.tensors:
+        n_bytes[tensor.format] += tensor.n_bytes
+    return n_bytes.most_common(1)[0][0]
+
+
+def _without_cut(case: Case) -> Axes:
+    """A made file has been cut already."""
+    return replace(case.axes, layers=None) if case.model.stand_in is not None else case.axes
+
+
+def _override(text: str) -> tuple[str, str]:
+    pattern, equals, device = text.rpartition("=")
+    if not equals or not pattern or not device:
+        raise EngineError(f"override_tensor {text!r}: expected PATTERN=DEVICE.")
+    return pattern, device
