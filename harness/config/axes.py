@@ -15,19 +15,19 @@ from harness.config.nodes import Node, ScalarNode, SequenceNode
 from harness.config.place import Place
 from harness.config.units import MAX_TOKENS
 
-ENGINES = ("core", "fake", "ik_wheel", "xllamacpp", "llama_bench")
+ENGINES = ("core", "fake", "ik_wheel", "xllamacpp", "llama_bench", "ik_wheel_second_context")
 DEVICE = r"(?:cpu|cuda|cuda-emulated):[0-9]{1,3}|reference|reference-q8"
 _KINDS = ("cpu", "cuda", "cuda-emulated", "reference", "reference-q8")
 
 
 @dataclass(frozen=True)
 class Device(ScalarKind[str]):
-    """`auto`, one device, or several joined by `+`."""
+    """`auto`, one device, or several joined by commas without spaces."""
 
-    wanted: str = "a device such as auto, cpu:0, cuda:0, reference or cuda:0+cuda:1"
+    wanted: str = "a device such as auto, cpu:0, cuda:0, reference or cuda:0,cuda:1"
 
     def convert(self, node: ScalarNode) -> str:
-        if re.fullmatch(rf"auto|(?:{DEVICE})(?:\+(?:{DEVICE}))*", node.text):
+        if re.fullmatch(rf"auto|(?:{DEVICE})(?:,(?:{DEVICE}))*", node.text):
             return node.text
         kind, colon, number = node.text.partition(":")
         guess = nearest({"gpu": "cuda"}.get(kind, kind), (*_KINDS, "auto"))
@@ -36,7 +36,7 @@ class Device(ScalarKind[str]):
         raise self.unexpected(node, *([f"did you mean {guess}{suffix}?"] if fits else []))
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": rf"^(?:auto|(?:{DEVICE})(?:\+(?:{DEVICE}))*)$"}
+        return {"type": "string", "pattern": rf"^(?:auto|(?:{DEVICE})(?:,(?:{DEVICE}))*)$"}
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def matches(pattern: str, name: str) -> bool:
 
 def covers_device(pattern: str, device: str) -> bool:
     """`cpu` covers every device of that sort, `cpu:0` itself; of several devices one is enough."""
-    return not pattern or any(pattern in (part, part.partition(":")[0]) for part in device.split("+"))
+    return not pattern or any(pattern in (part, part.partition(":")[0]) for part in device.split(","))
 
 
 def _combinations(axes: AxisValues, rest: Mapping[str, Any], corner: Corner) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,16 @@ def write_gguf(out: Path, metadata: Mapping[str, Value], tensors: Sequence[Tenso
         file.write(bytes(-file.tell() % alignment))
 
 
+def write_hollow(out: Path, metadata: Mapping[str, Value], tensors: Sequence[TensorSource]) -> None:
+    """Write the header `write_gguf` would write and a hole where the weights would be, for whoever reads no weights."""
+    alignment = int(metadata.get(ALIGNMENT_KEY, DEFAULT_ALIGNMENT))  # type: ignore[arg-type]
+    with _appearing_whole(out) as file:
+        size = file.write(_header(metadata, tensors, alignment))
+        for tensor in tensors:
+            size += -size % alignment + tensor.n_bytes
+        file.truncate(size + -size % alignment)
+
+
 def write_split(out: Path, metadata: Mapping[str, Value], tensors: Sequence[TensorSource], n_files: int) -> list[Path]:
     """Write a model as `n_files` files `<stem of out>-0000i-of-0000n.gguf`, metadata in the first."""
     paths = [out.with_name(f"{out.stem}-{i + 1:05d}-of-{n_files:05d}.gguf") for i in range(n_files)]

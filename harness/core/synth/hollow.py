@@ -11,6 +11,6 @@ from harness.core.synth.tensors import tensor_specs
 
 def write_hollow_preset(preset: str, out: Path, *, layers: int | None = None, vocab: int | None = None) -> None:
     """Write what `write_preset` would, with a hole (which takes no room on disk) where the weights would be."""
-    model = cut(preset, layers, vocab)
-    filler = Filler(0)
-    write_hollow(out, model_metadata(model, f"{preset} stand-in"), [filler.source(spec) for spec in tensor_specs(model)])
+    model, filler = cut(preset, layers, vocab), Filler(0)
+    tensors = [filler.source(spec) for spec in tensor_specs(model)]
+    write_hollow(out, model_metadata(model, f"{preset} stand-in"), tensors)

@@ -1,0 +1,28 @@
+"""`harness report`: the HTML page of a run; prints its path."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.arguments import REPORTS, RESULTS, Results, RunName, command_app
+from harness.cli.newest import run_folder
+from harness.cli.talk import put
+
+app = command_app()
+
+
+@app.command()
+def report(
+    run: RunName = None,
+    results: Results = RESULTS,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where index.html goes.")] = None,
+) -> None:
+    """Write the HTML report of a run.
+
+    One self-contained file; its path is printed.
+    """
+    from harness.report.html import write_report  # noqa: PLC0415
+
+    folder = run_folder(run, results)
+    put(str(write_report(folder, out or REPORTS / folder.name)))
