@@ -72,8 +72,8 @@ def open_gguf(path: Path | str) -> GgufFile:
     first = Shard(Path(path))
     header = read_header(first, 0)
     n_shards = _split_number(first, header.metadata, "split.count", default=1)
-    if n_shards > limits.MAX_SHARDS:
-        raise first.fail(f"is split into {n_shards} files, more than the {limits.MAX_SHARDS} allowed", BEYOND)
+    if not 0 <= n_shards <= limits.MAX_SHARDS:
+        raise first.fail(f"is split into {n_shards} files; up to {limits.MAX_SHARDS} are allowed", BEYOND)
     if n_shards > 1:
         first.close()
         return _open_split(_sibling_paths(first, n_shards))
