@@ -2,6 +2,7 @@
 
 ik logits MODEL TOKENS OUT.npy [muge]   float32 [T, n_vocab] by ik_llama.cpp
 mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
+mainline next MODEL TOKENS N            JSON: [[token, logprob], ...] over N tokens after the last, or null
 mainline tokenize MODEL TEXTFILE        JSON: token ids by llama.cpp
 TOKENS are comma-separated ids.
 """
@@ -37,6 +38,7 @@ def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
     model_params.merge_up_gate_exps = merge
     context_params = api.llama_context_default_params()
     context_params.n_ctx = context_params.n_batch = -(-len(tokens) // 256) * 256
+    context_params.flash_attn = False  # with it, windows shorter than a tile are computed wrongly
     context_params.n_threads = context_params.n_threads_batch = N_THREADS
     handle = api.llama_model_load_from_file(model.encode(), model_params)
     context = api.llama_init_from_model(handle, context_params)
@@ -70,6 +72,15 @@ def greedy(model: str, tokens: list[int], n: int) -> list[list[float]]:
     return [[step["id"], *(top["logprob"] for top in step["top_logprobs"])] for step in steps]
 
 
+def next_token(model: str, tokens: list[int], n_vocab: int) -> list[list[float]] | None:
+    """Null where the likeliest token is no whole character, for which the server gives no probabilities."""
+    request = {"prompt": tokens, "n_predict": 1, "temperature": 0, "n_probs": n_vocab, "samplers": ["temperature"]}
+    answer = mainline(model).handle_completions(request | {"ignore_eos": True})
+    answer = json.loads(answer) if isinstance(answer, str) else answer
+    given = answer["choices"][0]["logprobs"]
+    return given and [[top["id"], top["logprob"]] for top in given["content"][0]["top_logprobs"]]
+
+
 def tokenize(model: str, text: str) -> list[int]:
     server = mainline(model)
     body = json.dumps({"content": text}).encode()
@@ -81,8 +92,9 @@ def tokenize(model: str, text: str) -> list[int]:
 def main(engine: str, what: str, model: str, *rest: str) -> None:
     if engine == "ik":
         ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], merge=rest[2:] == ("muge",))
-    elif what == "greedy":
-        json.dump(greedy(model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
+    elif what in ("greedy", "next"):
+        ask = greedy if what == "greedy" else next_token
+        json.dump(ask(model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
     else:
         json.dump(tokenize(model, Path(rest[0]).read_bytes().decode()), sys.stdout)
 

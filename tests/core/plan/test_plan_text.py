@@ -1,0 +1,29 @@
+from typing import Any
+
+from harness.core.options import Options
+from harness.core.plan import format_plan, make_plan
+from harness.core.plan.text import format_bytes, format_layers
+
+
+def test_layers_that_are_alike_are_folded_into_runs() -> None:
+    assert format_layers([5, 0, 1, 2, 7, 2]) == "0-2,5,7"
+
+
+def test_bytes_are_printed_in_the_unit_that_fits() -> None:
+    assert [format_bytes(n) for n in (0, 1023, 1536, 12 << 30)] == ["0 B", "1023 B", "1.5 KiB", "12 GiB"]
+
+
+def test_a_plan_tells_merges_with_reasons_and_where_bytes_come_from(made: Any, model_of: Any) -> None:
+    options = Options(devices=("reference",), merge_up_gate=True)
+    text = format_plan(make_plan(model_of(made("tiny-gpt-oss")), options))
+    assert "merge up_gate  yes  layers 0-2  gate and up are of one format, biases too" in text
+    assert "merge qkv      no   layers 0-2  not asked for" in text
+    (line,) = (line for line in text.splitlines() if "ffn_gate_up_exps.weight" in line)
+    assert line.startswith("blk.0-2.ffn_gate_up_exps.weight")
+    assert "8 x 320 x 288" in line
+    assert "ffn_gate_exps.weight, ffn_up_exps.weight (16 pieces)" in line
+
+
+def test_no_line_of_a_plan_is_repeated_for_equal_layers(made: Any, model_of: Any) -> None:
+    text = format_plan(make_plan(model_of(made("tiny-llama")), Options(devices=("reference",))))
+    assert len(text.splitlines()) < 20

@@ -1,0 +1,80 @@
+"""Costs are counted by hand here, from the shapes of the tiny models."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.core.options import Options
+from harness.core.plan import make_plan
+from harness.core.program.build import build_program
+from harness.core.program.costs import Cost, Load, expected_experts, op_cost, program_cost, row_cost
+
+REFERENCE = Options(devices=("reference",), ubatch=16)
+
+
+def cost_of(model: Any, name: str, load: Load, options: Options = REFERENCE) -> Cost:
+    plan = make_plan(model, options)
+    op = next(op for op in build_program(model, plan).ops if op.name == name)
+    return op_cost(op, plan, load)
+
+
+def test_one_token_of_a_dense_model_multiplies_every_weight_once(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-llama"))
+    plan = make_plan(model, REFERENCE)
+    cost = program_cost(build_program(model, plan), plan, Load())
+    layer = 288 * 64 * (6 + 2 + 2 + 6) + 3 * 288 * 416
+    attention = 6 * (64 + 64)
+    assert cost.macs == 2 * (layer + attention) + 331 * 288
+
+
+def test_one_token_reads_only_its_experts(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-gpt-oss"))
+    cost = cost_of(model, "moe_up_gate", Load())
+    row = 288 // 32 * 17
+    assert cost.macs == 3 * 2 * 160 * 288
+    assert cost.weight_bytes == pytest.approx(3 * 2 * 160 * (row + 4))
+
+
+def test_many_tokens_read_the_expected_number_of_distinct_experts() -> None:
+    assert expected_experts(8, 3, 1) == pytest.approx(3)
+    assert expected_experts(8, 3, 2) == pytest.approx(3 + 3 * 5 / 8)
+    assert expected_experts(128, 8, 512) == pytest.approx(128)
+
+
+def test_a_window_bounds_what_attention_sees(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-gpt-oss"))
+    per_key = 6 * (64 + 64)
+    assert cost_of(model, "attention", Load(1, 4)).macs == 5 * per_key
+    assert cost_of(model, "attention", Load(1, 500)).macs == 12 * per_key
+    assert cost_of(model, "attention", Load(1, 500)).kv_bytes == 12 * 2 * 2 * 128
+
+
+def test_merging_and_fusing_save_launches_and_no_work(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-gpt-oss"))
+    launches = {
+        (merge, fused): cost_of(model, "moe_up_gate", Load(8), replace(REFERENCE, merge_up_gate=merge, fused_moe=fused))
+        for merge in (False, True)
+        for fused in (False, True)
+    }
+    assert [launches[key].launches for key in ((False, False), (True, False), (False, True), (True, True))] == [
+        3, 2, 1, 1,
+    ]  # fmt: skip
+    assert len({(cost.macs, cost.weight_bytes) for cost in launches.values()}) == 1
+
+
+def test_a_prompt_is_counted_in_ubatches_and_asks_for_its_last_logits_only(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-llama"))
+    plan = make_plan(model, REFERENCE)
+    program = build_program(model, plan)
+    whole = row_cost(program, plan, n_prompt=40, n_gen=0)
+    parts = [program_cost(program, plan, load) for load in (Load(16, 0, 0), Load(16, 16, 0), Load(8, 32, 1))]
+    assert whole == parts[0] + parts[1] + parts[2]
+
+
+def test_generation_sees_one_more_position_per_token(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-llama"))
+    plan = make_plan(model, REFERENCE)
+    program = build_program(model, plan)
+    whole = row_cost(program, plan, n_prompt=0, n_gen=3, depth=10)
+    assert whole.macs == sum(program_cost(program, plan, Load(1, depth)).macs for depth in (10, 11, 12))
