@@ -41,6 +41,24 @@ def ik_dequantize(fmt: Format, rows: NDArray[np.uint8], n_columns: int) -> NDArr
     return out
 
 
+def ik_row_bytes(fmt: Format, n_columns: int) -> int:
+    function = ik_ggml().ggml_row_size
+    function.argtypes, function.restype = [ctypes.c_int, ctypes.c_int64], ctypes.c_size_t
+    return int(function(fmt.type_id, n_columns))
+
+
+def ik_quantize(fmt: Format, weights: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Rows as ik_llama.cpp's own quantiser makes them, without an importance matrix."""
+    n_rows, n_columns = weights.shape
+    function = getattr(ik_ggml(), f"quantize_{fmt.name.lower()}")
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+    function.restype = ctypes.c_size_t
+    rows = np.zeros((n_rows, fmt.row_bytes(n_columns)), np.uint8)
+    numbers = np.ascontiguousarray(weights, np.float32)
+    assert function(numbers.ctypes.data, rows.ctypes.data, n_rows, n_columns, None) == rows.nbytes
+    return rows
+
+
 def oracle(fmt: Format, rows: NDArray[np.uint8], n_columns: int) -> NDArray[np.float32]:
     """What others make of `rows`: the gguf package for mainline's formats, ik_llama.cpp for its own."""
     if fmt.type_id >= FIRST_IK_TYPE:

@@ -139,7 +139,10 @@ KEYS: dict[str, tuple[bytes, str | None]] = {
     ),
     "neither true nor false": (gguf([pair("key", BOOL, b"\2")]), "'key' is a boolean of value 2"),
     "an array of such": (gguf([array("key", BOOL, b"\0\1\7", 3)]), "'key' is a boolean of value 7"),
-    "a key twice, apart": (gguf([NAME, pair("x", U8, b"\0"), NAME]), "'general.name' appears twice"),
+    "a key twice, apart": (
+        gguf([pair("k", U8, b"\0"), NAME, pair("k", U8, b"\1")]),
+        "metadata key 'k' appears twice",
+    ),
     "a key twice by replacement": (
         gguf([pair(b"k\xff", U8, b"\0"), pair(b"k\xfe", U8, b"\0")]),
         "metadata key 'k\N{REPLACEMENT CHARACTER}' appears twice",

@@ -182,7 +182,7 @@ def test_no_path_from_metadata_is_ever_opened(tmp_path: Path) -> None:
     assert f"these are missing: {SECOND}" in refusal(path)
 
 
-def test_ninety_refusals_all_differ(tmp_path: Path) -> None:
+def test_more_than_ninety_refusals_all_differ(tmp_path: Path) -> None:
     messages = set()
     refused = [content for content, words in CASES.values() if words is not None]
     for content in refused:
@@ -191,5 +191,5 @@ def test_ninety_refusals_all_differ(tmp_path: Path) -> None:
         with pytest.raises(GgufError) as caught:
             open_gguf(path)
         messages.add(str(caught.value))
-    assert len(refused) + len(BIG) + len(SPLITS) > 90
-    assert len(messages) > len(refused) - 12
+    assert len(refused) > 90
+    assert len(messages) == len(refused)
