@@ -21,6 +21,11 @@ def backend_for(options: Options) -> Backend:
         from harness.core.cpu import CpuBackend  # noqa: PLC0415  only this device needs the native part
 
         return CpuBackend(options)
+    if kind == "cuda-emulated":
+        from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415  needs a compiler
+        from harness.core.cuda.emulator.device import EmulatedDevice  # noqa: PLC0415
+
+        return CudaBackend(EmulatedDevice())
     if kind == "cuda":
         usable, reason = usable_cuda()
         if not usable:

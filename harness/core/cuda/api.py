@@ -1,0 +1,111 @@
+"""What the CUDA backend asks of a device; CuPy serves it in device.py, the emulator in emulator/device.py.
+
+Work is enqueued and happens in order at the latest by `synchronize`; only `download` and `synchronize` wait.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class KernelName:
+    """Entry point `entry` of kernels/`source`.cu, compiled for one weight format where the source has one."""
+
+    source: str
+    entry: str
+    format: str = ""
+
+
+class Buffer(Protocol):
+    """Memory of one device."""
+
+    @property
+    def n_bytes(self) -> int: ...
+
+
+class Address(NamedTuple):
+    """`offset` bytes into a buffer."""
+
+    buffer: Buffer
+    offset: int = 0
+
+
+Argument = Address | None | np.int32 | np.float32 | np.uint64
+"""A kernel's argument: a pointer, a null pointer, int, float or size_t."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One kernel on one grid, with its arguments as they are now."""
+
+    kernel: KernelName
+    grid: tuple[int, int, int]
+    threads: int
+    args: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Properties:
+    """What a card is: `compute_capability` as 86 for 8.6; sizes in bytes."""
+
+    name: str
+    compute_capability: int
+    n_multiprocessors: int
+    memory_bytes: int
+
+
+class Graph(Protocol):
+    """A recorded sequence of launches; launching replays it with the memory's contents of that moment."""
+
+    def launch(self) -> None: ...
+
+
+class Device(Protocol):
+    """One device with one stream."""
+
+    @property
+    def properties(self) -> Properties: ...
+
+    def memory_info(self) -> tuple[int, int]:
+        """Free and total bytes."""
+        ...
+
+    def allocate(self, n_bytes: int, what: str) -> Buffer:
+        """Memory with undefined contents. Errors: OutOfMemoryError naming `what` and the bytes."""
+        ...
+
+    def prepare(self, kernels: Sequence[KernelName]) -> None:
+        """Compile and load kernels, so that no launch has to. Errors: DeviceError."""
+        ...
+
+    def upload(self, to: Address, data: NDArray[np.generic]) -> None:
+        """Enqueue a copy; `data` may change as soon as this returns."""
+        ...
+
+    def download(self, source: Address, n_bytes: int) -> NDArray[np.uint8]:
+        """What is there once everything enqueued so far has run."""
+        ...
+
+    def copy(self, to: Address, source: Address, n_bytes: int) -> None:
+        """Enqueue a copy within this device or from another one's buffer."""
+        ...
+
+    def launch(self, launch: Launch) -> None:
+        """Enqueue a kernel."""
+        ...
+
+    def capture(self, launches: Sequence[Launch]) -> Graph:
+        """Record launches without running them."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait for everything enqueued. Errors: DeviceError when a kernel failed."""
+        ...
+
+    def close(self) -> None:
+        """Free everything."""
+        ...

@@ -1,0 +1,47 @@
+"""The CUDA backend: weights in one device's memory and contexts that run programs on them."""
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.cuda.api import Address, Device
+from harness.core.cuda.context import CudaContext
+from harness.core.cuda.sources import formats
+from harness.core.cuda.weights import DeviceTensor
+from harness.core.errors import DeviceError, UnsupportedError
+from harness.core.options import Options
+from harness.core.plan.types import StoredTensor
+from harness.core.program.op import Program
+
+
+class CudaBackend:
+    """Serves `cuda:N` and `cuda-emulated:N`; the two differ in the `Device` alone."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._weights: dict[tuple[str, str], DeviceTensor] = {}
+        self._uploading = threading.Lock()  # a stream is one queue; the loader's readers are several
+
+    def allocate(self, tensor: StoredTensor) -> None:
+        if tensor.format not in formats():
+            raise UnsupportedError(
+                f"{tensor.name} is {tensor.format}, for which there are no CUDA kernels; use device cpu:0"
+            )
+        buffer = self._device.allocate(tensor.n_bytes, tensor.name)
+        self._weights[tensor.name, tensor.device] = DeviceTensor.of(tensor, buffer)
+
+    def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+        held = self._weights[tensor.name, tensor.device]
+        with self._uploading:
+            self._device.upload(Address(held.buffer, first_row * tensor.row_bytes), rows)
+
+    def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:  # noqa: ARG002  the protocol has it
+        raise DeviceError(f"{tensor.name}: layout mapped needs a CPU device; use layout auto")
+
+    def context(self, program: Program, options: Options) -> CudaContext:
+        return CudaContext(self._device, program, options, self._weights)
+
+    def close(self) -> None:
+        self._weights = {}
+        self._device.close()

@@ -1,0 +1,139 @@
+"""KV cache and workspace of one stream of tokens on a CUDA device.
+
+Prefill enqueues its launches; decoding replays a graph, captured once per KV bucket (a power of two of chunks). Tokens
+and position are in device memory, so nothing in a captured launch is out of date at the next token.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.backend import LogitsOf
+from harness.core.cuda import attention, dense, experts
+from harness.core.cuda.api import Address, Device, Graph, Launch
+from harness.core.cuda.launches import Extent, KvBuffers, Launches, RopeBuffers, Standing
+from harness.core.cuda.rooms import Rooms
+from harness.core.cuda.weights import DeviceTensor
+from harness.core.errors import UnsupportedError
+from harness.core.options import Options
+from harness.core.program.op import Op, Program
+
+OPS: Mapping[str, Callable[[Launches, Op], None]] = {
+    "embed": dense.embed,
+    "rms_norm": dense.rms_norm,
+    "qkv": attention.qkv,
+    "attention": attention.attention,
+    "attn_out": attention.attn_out,
+    "route": experts.route,
+    "moe_up_gate": experts.moe_up_gate,
+    "moe_down": experts.moe_down,
+    "ffn": dense.ffn,
+    "logits": dense.logits,
+}
+
+
+class CudaContext:
+    """See `harness.core.backend.Context`."""
+
+    def __init__(
+        self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
+    ) -> None:
+        unknown = sorted({op.name for op in program.ops} - OPS.keys())
+        if unknown:
+            raise UnsupportedError(f"operations {', '.join(unknown)} have no CUDA kernels")
+        self._device = device
+        self._program = program
+        self._weights = weights
+        self._n_ctx = options.n_ctx
+        self._counts_shape = _counts_shape(program)
+        self._standing = _standing(device, program, options, self._counts_shape)
+        self._rooms = Rooms(device, program, options.ubatch)
+        self._graphs: dict[tuple[int, int], Graph] = {}
+        self._allocate_all(options.ubatch)
+
+    def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
+        """See `harness.core.backend.Context`."""
+        n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+        self._device.upload(self._standing.tokens, tokens.astype(np.int32))
+        self._device.upload(self._standing.position, np.array([position], np.int32))
+        extent = Extent(len(tokens), self._bucket(position + len(tokens)), n_logits)
+        if len(tokens) == 1:
+            self._graph(extent).launch()
+        else:
+            for launch in self._launches(extent):
+                self._device.launch(launch)
+        if n_logits == 0:
+            self._device.synchronize()
+            return None
+        n_bytes = n_logits * self._program.n_vocab * 4
+        logits = self._device.download(dense.logits_room(self._rooms, n_logits, n_bytes), n_bytes)
+        return logits.view(np.float32).reshape(n_logits, self._program.n_vocab)
+
+    def expert_counts(self) -> NDArray[np.int64]:
+        """See `harness.core.backend.Context`."""
+        n_layer, n_expert = self._counts_shape
+        counts = self._device.download(self._standing.counts, n_layer * n_expert * 4)
+        return counts.view(np.int32).reshape(n_layer, n_expert).astype(np.int64)
+
+    def close(self) -> None:
+        """Buffers go with the last reference to them."""
+        self._graphs = {}
+
+    def _bucket(self, n_positions: int) -> int:
+        """KV chunks of the smallest power of two that holds so many positions."""
+        n_chunks = -(-n_positions // attention.CHUNK)
+        return min(1 << (n_chunks - 1).bit_length(), -(-self._n_ctx // attention.CHUNK))
+
+    def _launches(self, extent: Extent) -> list[Launch]:
+        launches = Launches(self._weights, self._rooms, self._standing, extent)
+        for op in self._program.ops:
+            OPS[op.name](launches, op)
+        return launches.collected
+
+    def _graph(self, extent: Extent) -> Graph:
+        key = (extent.n_chunks, extent.n_logits)
+        if key not in self._graphs:
+            self._graphs[key] = self._device.capture(self._launches(extent))
+        return self._graphs[key]
+
+    def _allocate_all(self, ubatch: int) -> None:
+        """Emit the largest runs once, for the memory and the kernels they ask for; nothing is launched."""
+        n_chunks = self._bucket(self._n_ctx)
+        emitted = self._launches(Extent(ubatch, n_chunks, 1)) + self._launches(Extent(1, n_chunks, 1))
+        self._device.prepare(sorted({launch.kernel for launch in emitted}, key=str))
+
+
+def _standing(device: Device, program: Program, options: Options, counts_shape: tuple[int, int]) -> Standing:
+    tokens = Address(device.allocate(options.ubatch * 4, "tokens"))
+    position = Address(device.allocate(4, "position"))
+    kv = tuple(
+        KvBuffers(
+            *(
+                Address(device.allocate(options.n_ctx * slot.n_head_kv * d * 2, "the KV cache"))
+                for d in (slot.head_dim, slot.head_dim_v)
+            )
+        )
+        for slot in program.kv_slots
+    )
+    rope = tuple(_rope_buffers(device, *table.cos_sin(options.n_ctx)) for table in program.rope_tables)
+    counts = np.zeros(counts_shape, np.int32)
+    return Standing(tokens, position, kv, rope, _uploaded(device, counts, "expert counts"), counts_shape[1])
+
+
+def _rope_buffers(device: Device, cosines: NDArray[np.float32], sines: NDArray[np.float32]) -> RopeBuffers:
+    what = "the RoPE table"
+    return RopeBuffers(_uploaded(device, cosines, what), _uploaded(device, sines, what), cosines.shape[1])
+
+
+def _uploaded(device: Device, data: NDArray[np.generic], what: str) -> Address:
+    address = Address(device.allocate(max(data.nbytes, 4), what))
+    if data.nbytes:
+        device.upload(address, data)
+    return address
+
+
+def _counts_shape(program: Program) -> tuple[int, int]:
+    n_layer = 1 + max((op.layer for op in program.ops), default=-1)
+    n_expert = max((int(op.params["n_expert"]) for op in program.ops if op.name == "route"), default=0)
+    return n_layer, n_expert

@@ -1,0 +1,57 @@
+"""Launches of embed, rms_norm, ffn and logits."""
+
+from harness.core.cuda.api import Address, KernelName
+from harness.core.cuda.launches import Launches, integer
+from harness.core.cuda.rooms import Rooms
+from harness.core.program.op import Op
+
+ACTIVATIONS = {"swiglu": 0, "swiglu_oai": 1}
+
+
+def embed(launches: Launches, op: Op) -> None:
+    table = launches.weight(op, "table")
+    grid = (-(-table.columns // (32 * 128)), launches.extent.n_tokens, 1)
+    x = launches.rooms.value(op.outputs[0])
+    name = KernelName("embed", "embed", table.format)
+    launches.add(name, grid, 128, table.row(0), table.stride, integer(table.columns), launches.standing.tokens, x)
+
+
+def rms_norm(launches: Launches, op: Op) -> None:
+    norm = launches.weight(op, "norm")
+    x, y = launches.rooms.value(op.inputs[0]), launches.rooms.value(op.outputs[0])
+    launches.normalize(x, norm, y, launches.extent.n_tokens, float(op.params["eps"]))
+
+
+def ffn(launches: Launches, op: Op) -> None:
+    n_ff, n_tokens = int(op.params["n_ff"]), launches.extent.n_tokens
+    merged = "gate_up" in op.weights
+    x = launches.rooms.value(op.inputs[0])
+    gate = launches.rooms.scratch("gate", n_tokens * 2 * n_ff * 4)
+    up = gate._replace(offset=n_ff * 4 if merged else n_tokens * n_ff * 4)
+    inputs = launches.quantized(launches.weight(op, "gate_up" if merged else "gate"), x)
+    launches.product(op, "gate_up" if merged else "gate", inputs, gate, None)
+    if not merged:
+        launches.product(op, "up", inputs, up, None)
+    act = launches.rooms.scratch("act", n_tokens * n_ff * 4)
+    kind, stride = integer(ACTIVATIONS[str(op.params["activation"])]), integer((1 + merged) * n_ff)
+    grid = (-(-n_ff // 128), n_tokens, 1)
+    launches.add(KernelName("combine", "activate_rows"), grid, 128, gate, up, stride, integer(n_ff), kind, act)
+    residual = launches.rooms.value(op.inputs[1]) if len(op.inputs) > 1 else None
+    launches.product(
+        op, "down", launches.quantized(launches.weight(op, "down"), act), launches.rooms.value(op.outputs[0]), residual
+    )
+
+
+def logits(launches: Launches, op: Op) -> None:
+    n, output = launches.extent.n_logits, launches.weight(op, "output")
+    if n == 0:
+        return
+    first = launches.extent.n_tokens - n
+    h = launches.rooms.value(op.inputs[0])._replace(offset=first * output.columns * 4)
+    y = logits_room(launches.rooms, n, n * output.rows * 4)
+    launches.product(op, "output", launches.quantized(output, h, n), y, None, n)
+
+
+def logits_room(rooms: Rooms, n_rows: int, n_bytes: int) -> Address:
+    """Where logits go. Those of many tokens are seldom asked for, and may grow: captured launches never write there."""
+    return rooms.scratch("logits" if n_rows == 1 else "logits of a prompt", n_bytes)

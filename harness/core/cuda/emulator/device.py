@@ -1,0 +1,163 @@
+"""Device `cuda-emulated:N`: runs kernels on the CPU. Right or wrong is what it shows; its time means nothing.
+
+Its stream is lazy: nothing runs before `synchronize`, so host code that forgets to wait reads poison.
+"""
+
+import ctypes
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.cuda.api import Address, Argument, Buffer, KernelName, Launch, Properties
+from harness.core.cuda.emulator.library import KernelLibrary
+from harness.core.errors import DeviceError, OutOfMemoryError
+
+POISON = 0xFF  # float NaN, int -1
+GUARD_BYTES = 256
+
+
+class Schedule(IntEnum):
+    """In which order ready threads run, and when asynchronous copies land: late, at once, or by a coin."""
+
+    FORWARD = 0
+    REVERSE = 1
+    RANDOM = 2
+
+
+@dataclass(eq=False)
+class EmulatedBuffer:
+    """Host memory that plays device memory, with guards at both ends."""
+
+    memory: NDArray[np.uint8]
+    n_bytes: int
+
+    @property
+    def address(self) -> int:
+        """Where the first byte lies."""
+        return int(self.memory.ctypes.data) + GUARD_BYTES
+
+    def bytes(self, offset: int, n_bytes: int) -> NDArray[np.uint8]:
+        """A view. Errors: DeviceError outside the buffer."""
+        if offset < 0 or offset + n_bytes > self.n_bytes:
+            raise DeviceError(f"{n_bytes} bytes at {offset} are outside a device buffer of {self.n_bytes}")
+        return self.memory[GUARD_BYTES + offset : GUARD_BYTES + offset + n_bytes]
+
+
+class EmulatedGraph:
+    """Launches as they were recorded: their arguments do not follow what the host does later."""
+
+    def __init__(self, device: "EmulatedDevice", launches: Sequence[Launch]) -> None:
+        self._device = device
+        self._launches = tuple(launches)
+
+    def launch(self) -> None:
+        for launch in self._launches:
+            self._device.launch(launch)
+
+
+class EmulatedDevice:
+    """One emulated card. `checked` watches every access; `planted` are definitions that plant a bug (for tests)."""
+
+    def __init__(
+        self,
+        *,
+        checked: bool = False,
+        schedule: Schedule = Schedule.FORWARD,
+        seed: int = 0,
+        memory_bytes: int = 8 << 30,
+        planted: tuple[str, ...] = (),
+    ) -> None:
+        self._library = KernelLibrary(checked=checked, planted=planted)
+        self._schedule = schedule
+        self._seed = seed
+        self._memory_bytes = memory_bytes
+        self._used = 0
+        self._pending: deque[Callable[[], None]] = deque()
+
+    @property
+    def properties(self) -> Properties:
+        return Properties("CUDA emulated on the CPU", 86, 1, self._memory_bytes)
+
+    def memory_info(self) -> tuple[int, int]:
+        return self._memory_bytes - self._used, self._memory_bytes
+
+    def allocate(self, n_bytes: int, what: str) -> EmulatedBuffer:
+        if n_bytes > self._memory_bytes - self._used:
+            free = self._memory_bytes - self._used
+            raise OutOfMemoryError(
+                f"{what} needs {n_bytes:,} bytes of device memory and {free:,} are free; "
+                "use fewer layers, a smaller n_ctx or ubatch, or n_cpu_moe"
+            )
+        self._used += n_bytes
+        buffer = EmulatedBuffer(np.full(n_bytes + 2 * GUARD_BYTES, POISON, np.uint8), n_bytes)
+        self._library.note_allocation(buffer.address, n_bytes)
+        return buffer
+
+    def prepare(self, kernels: Sequence[KernelName]) -> None:
+        for kernel in kernels:
+            self._library.entry(kernel)
+
+    def upload(self, to: Address, data: NDArray[np.generic]) -> None:
+        taken = np.ascontiguousarray(data).view(np.uint8).ravel().copy()
+        target = _emulated(to.buffer).bytes(to.offset, taken.size)
+        self._pending.append(lambda: np.copyto(target, taken))
+
+    def download(self, source: Address, n_bytes: int) -> NDArray[np.uint8]:
+        self.synchronize()
+        return _emulated(source.buffer).bytes(source.offset, n_bytes).copy()
+
+    def copy(self, to: Address, source: Address, n_bytes: int) -> None:
+        target = _emulated(to.buffer).bytes(to.offset, n_bytes)
+        origin = _emulated(source.buffer).bytes(source.offset, n_bytes)
+        self._pending.append(lambda: np.copyto(target, origin))
+
+    def launch(self, launch: Launch) -> None:
+        entry = self._library.entry(launch.kernel)
+        arguments = [_c_argument(argument) for argument in launch.args]
+        self._pending.append(lambda: self._run(entry, launch, arguments))
+
+    def capture(self, launches: Sequence[Launch]) -> EmulatedGraph:
+        return EmulatedGraph(self, launches)
+
+    def synchronize(self) -> None:
+        while self._pending:
+            self._pending.popleft()()
+
+    def reports(self) -> str:
+        """What the checker found since the last call, one finding a line; "" where nothing was."""
+        return self._library.take_reports()
+
+    def close(self) -> None:
+        self._pending.clear()
+
+    def _run(
+        self, entry: "ctypes._NamedFuncPointer", launch: Launch, arguments: "list[ctypes._SimpleCData[int]]"
+    ) -> None:
+        pointers = (ctypes.c_void_p * len(arguments))(*map(ctypes.addressof, arguments))
+        grid, block = (ctypes.c_uint * 3)(*launch.grid), (ctypes.c_uint * 3)(launch.threads, 1, 1)
+        self._seed += 1
+        if entry(pointers, grid, block, 0, int(self._schedule), self._seed):
+            self._pending.clear()
+            raise DeviceError(f"kernel {launch.kernel.entry} failed: {self._library.error()}")
+
+
+def _emulated(buffer: Buffer) -> EmulatedBuffer:
+    if not isinstance(buffer, EmulatedBuffer):
+        raise DeviceError("a buffer of another kind of device was given to the emulator")
+    return buffer
+
+
+def _c_argument(argument: Argument) -> "ctypes._SimpleCData[int]":
+    if argument is None:
+        return ctypes.c_void_p(None)  # type: ignore[return-value]
+    if isinstance(argument, Address):
+        return ctypes.c_void_p(_emulated(argument.buffer).address + argument.offset)  # type: ignore[return-value]
+    if isinstance(argument, np.float32):
+        return ctypes.c_float(float(argument))  # type: ignore[return-value]
+    if isinstance(argument, np.uint64):
+        return ctypes.c_size_t(int(argument))
+    return ctypes.c_int(int(argument))

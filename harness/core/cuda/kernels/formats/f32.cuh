@@ -1,0 +1,9 @@
+// F32 as it stands.
+#pragma once
+#define PLAIN
+#include "gpu.cuh"
+
+
+constexpr int plain_bytes = 4;
+__device__ __forceinline__ float plain_to_float(const uint8_t* bytes) { return *reinterpret_cast<const float*>(bytes); }
+#include "formats/plain.cuh"

@@ -1,0 +1,70 @@
+"""The kernels' sources: where they are, which headers are generated, and the key under which a compilation is kept."""
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from harness.core.cuda.api import KernelName
+from harness.core.formats.grids import grid
+
+KERNELS = Path(__file__).parent / "kernels"
+_GRIDS = {"IQ2_XXS": "iq2_xxs"}
+
+
+def formats() -> frozenset[str]:
+    """Weight formats that have a decoder here."""
+    return frozenset(path.stem.upper() for path in (KERNELS / "formats").glob("*.cuh")) - {"BLOCK", "PLAIN"}
+
+
+def definitions(kernel: KernelName) -> tuple[str, ...]:
+    """Preprocessor definitions for one compilation."""
+    return (f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"',) if kernel.format else ()
+
+
+def cache_folder() -> Path:
+    """Where compilations are kept: below $HARNESS_CACHE or ~/.cache/harness."""
+    base = os.environ.get("HARNESS_CACHE") or Path.home() / ".cache" / "harness"
+    return Path(base) / "kernels"
+
+
+def generated_headers() -> Path:
+    """A folder with the codebooks as headers, made from the table that all backends share."""
+    texts = {f"grid_{name}.cuh": _grid_header(name) for name in _GRIDS.values()}
+    folder = cache_folder() / f"headers-{_digest(*texts.values())}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        if not (folder / name).exists():
+            write_atomically(folder / name, text.encode())
+    return folder
+
+
+def source_digest(kernel: KernelName, *more: str) -> str:
+    """Changes whenever anything does that the compilation of `kernel` depends on; `more` are the compiler's words."""
+    return _digest(_all_sources(), kernel.source, kernel.format, *more)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Two processes may compile the same kernel at once; each sees a whole file or none."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+@cache
+def _all_sources() -> str:
+    files = sorted(path for path in KERNELS.rglob("*.cu*") if path.is_file())
+    headers = (_grid_header(name) for name in _GRIDS.values())
+    return _digest(*(f"{path.name}\n{path.read_text()}" for path in files), *headers)
+
+
+def _grid_header(name: str) -> str:
+    words = grid(name).view(np.uint32).ravel()
+    values = ", ".join(f"{word:#x}u" for word in words)
+    return f"#pragma once\n__constant__ uint32_t grid_{name}[{len(words)}] = {{{values}}};\n"
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
