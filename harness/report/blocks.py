@@ -30,9 +30,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Row:
-    """Charts that stand side by side where there is room."""
+    """Charts that stand side by side where there is room; `beside` takes the place of a single chart's data table."""
 
     charts: tuple[Chart, ...]
+    beside: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ Block = Union[Prose, Code, Row, Fold, Table]  # noqa: UP007  the recursion needs
 
 @dataclass(frozen=True)
 class Section:
-    """`key` is the anchor. `brief` sections are also in Markdown and on a terminal."""
+    """`key` is the anchor, `short` its name in the page's menu. `brief` sections are also in Markdown and terminals."""
 
     key: str
     title: str
+    short: str
     blocks: tuple[Block, ...]
     brief: bool = False
 

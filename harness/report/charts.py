@@ -24,7 +24,10 @@ class Line:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Curves over a common x. `ticks` names whole-number x positions where x is no quantity."""
+    """Curves over a common x. `ticks` names whole-number x positions where x is no quantity.
+
+    `around_zero` draws changes about a zero line instead of quantities from zero up.
+    """
 
     key: str
     title: str
@@ -34,6 +37,7 @@ class LineChart:
     lines: tuple[Line, ...]
     ticks: tuple[str, ...] = ()
     log_y: bool = False
+    around_zero: bool = False
     digits: int = 2
 
     def table(self) -> Table:
@@ -78,7 +82,7 @@ class BarChart:
 
     def table(self) -> Table:
         """One row per bar."""
-        heads = (Column("", "text"), Column("", "text"), Column(self.x_label))
+        heads = (Column("group", "text"), Column("bar", "text"), Column(self.x_label))
         rows = tuple(
             (words(group), Cell(bar.label, variant=bar.variant), self._cell(bar))
             for group, bars in self.groups
@@ -106,7 +110,7 @@ class StackedChart:
 
     def table(self) -> Table:
         """One row per bar, one column per part, and the sum."""
-        heads = (Column("", "text"), *(Column(part) for part in self.parts), Column("sum"))
+        heads = (Column("variant", "text"), *(Column(part) for part in self.parts), Column("sum"))
         rows = tuple(
             (
                 Cell(label, variant=variant),
@@ -142,7 +146,13 @@ class CloudChart:
 
     def table(self) -> Table:
         """One row per variant: how many samples, how far they lie from their mean."""
-        heads = (Column("", "text"), Column("samples"), Column("not counted"), Column("lowest"), Column("highest"))
+        heads = (
+            Column("variant", "text"),
+            Column("samples"),
+            Column("not counted"),
+            Column("lowest"),
+            Column("highest"),
+        )
         rows = tuple(
             (
                 Cell(cloud.label, variant=cloud.variant),

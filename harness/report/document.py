@@ -6,16 +6,45 @@ from harness.records.record import Fingerprint, Limits, Record, RunInfo
 from harness.report.blocks import Document, Part, Prose, Section
 from harness.report.effects import pair_effects
 from harness.report.headline import headline
-from harness.report.sections import curves, loading, machine, outcome, repeat, sweep, tests
+from harness.report.sections import (
+    attribution,
+    curves,
+    energy,
+    equivalence,
+    experts,
+    gains,
+    imported,
+    latency,
+    limits,
+    loading,
+    machine,
+    memory,
+    merges,
+    noise,
+    outcome,
+    repeat,
+    samples,
+    sweep,
+    tests,
+)
 from harness.report.speeds import is_valid
 from harness.report.text import clean
 from harness.report.variants import Group, groups
 
 GROUP_SECTIONS: tuple[Callable[[Group], Section | None], ...] = (
     sweep.section,
-    tests.section,
     curves.section,
+    gains.section,
+    tests.section,
+    attribution.section,
     loading.section,
+    latency.section,
+    limits.section,
+    energy.section,
+    memory.section,
+    merges.section,
+    equivalence.section,
+    experts.section,
 )
 """The topics of one group, in the order of the page."""
 
@@ -24,9 +53,13 @@ def run_document(info: RunInfo, records: Sequence[Record]) -> Document:
     """The document of one run."""
     info, records = clean(info), tuple(clean(record) for record in records)
     machines = machine.distinct(records) or (info.fingerprint,)
+    found = groups(records)
     whole_run = (
         outcome.section(records),
+        imported.section(records),
         machine.section(machines, _limits(info, records)),
+        noise.section(found),
+        samples.section(found),
         repeat.section(info, records),
     )
     return Document(
@@ -34,22 +67,20 @@ def run_document(info: RunInfo, records: Sequence[Record]) -> Document:
         subtitle=_subtitle(records),
         facts=_facts(info, records, machines),
         warnings=_warnings(records),
-        parts=_parts(records),
-        sections=tuple(found for found in whole_run if found is not None),
+        parts=tuple(map(_part, found)),
+        sections=tuple(section for section in whole_run if section is not None),
     )
 
 
 def records_document(records: Sequence[Record]) -> Document:
     """The parts of a document that need no run.json: what Markdown on stdout is made of."""
     cleaned = tuple(clean(record) for record in records)
-    found = outcome.section(cleaned)
+    whole_run = (outcome.section(cleaned), imported.section(cleaned))
+    parts = tuple(map(_part, groups(cleaned)))
+    sections = tuple(section for section in whole_run if section is not None)
     facts = (("machine", "; ".join(map(machine.one_line, machine.distinct(cleaned)))),)
     title = next((record.case.config for record in cleaned), "no records")
-    return Document(title, _subtitle(cleaned), facts, _warnings(cleaned), _parts(cleaned), (found,) if found else ())
-
-
-def _parts(records: Sequence[Record]) -> tuple[Part, ...]:
-    return tuple(_part(group) for group in groups(records))
+    return Document(title, _subtitle(cleaned), facts, _warnings(cleaned), parts, sections)
 
 
 def _part(group: Group) -> Part:

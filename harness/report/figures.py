@@ -10,17 +10,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart
+from harness.report.numbers import fixed
 from harness.report.palette import DASHES, LIGHT, marker, variant_name
 
 WIDTH, HEIGHT = 6.4, 3.6
-BAR_HEIGHT = 0.34
+BAR_HEIGHT = 0.42
+MOST_TICKS = 6
+MARGIN = 0.1
+BEHIND = {"facecolor": LIGHT["card"], "edgecolor": "none", "pad": 0.6}
 
 STYLE = {
     "svg.fonttype": "none",
@@ -32,6 +38,7 @@ STYLE = {
     "axes.edgecolor": LIGHT["soft"],
     "axes.labelcolor": LIGHT["ink"],
     "axes.linewidth": 0.8,
+    "axes.labelpad": 7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.facecolor": "none",
@@ -44,6 +51,7 @@ STYLE = {
     "ytick.labelcolor": LIGHT["ink"],
     "text.color": LIGHT["ink"],
     "path.simplify": False,
+    "axes.prop_cycle": cycler(color=[LIGHT["ink"]]),
 }
 
 
@@ -70,7 +78,7 @@ def image(figure: Figure, kind: str, dpi: int = 160) -> bytes:
 def figure_of(chart: Chart) -> Figure:
     """The chart alone on a figure of its own size."""
     with _style():
-        figure = Figure(figsize=(WIDTH, _height(chart)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, _height(chart)), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=0.04))
         draw(figure.add_subplot(), chart)
     return figure
 
@@ -96,19 +104,26 @@ def _style() -> Iterator[None]:
 
 def _height(chart: Chart) -> float:
     if isinstance(chart, BarChart):
-        return 0.75 + sum(0.25 + BAR_HEIGHT * len(bars) for _, bars in chart.groups)
+        return 0.6 + BAR_HEIGHT * sum(1.2 + len(bars) for _, bars in chart.groups)
     if isinstance(chart, StackedChart):
-        return 0.9 + 0.5 * len(chart.bars)
+        return 0.6 + 0.5 * len(chart.bars)
     if isinstance(chart, HeatMap):
         return min(6.0, 1.0 + 0.16 * len(chart.cells))
     return HEIGHT
 
 
 def _lines(axes: Axes, chart: LineChart) -> None:
-    for line in chart.lines:
+    for place, line in enumerate(chart.lines):
+        # Later curves are drawn thinner, so that one that hides another still shows it.
+        weight = max(0.0, 1 - place / 3)
         colour = LIGHT[variant_name(line.variant)]
         reference = line.variant < 0
-        style: dict[str, Any] = {"color": colour, "marker": marker(line.variant), "markersize": 4.5, "linewidth": 1.6}
+        style: dict[str, Any] = {
+            "color": colour,
+            "marker": marker(line.variant),
+            "markersize": 4.2 + 2.4 * weight,
+            "linewidth": 1.3 + weight,
+        }
         axes.plot(line.x, line.y, DASHES[line.variant % len(DASHES)] if not reference else ":", **style)
         known = [
             (x, y, a, b)
@@ -127,65 +142,75 @@ def _lines(axes: Axes, chart: LineChart) -> None:
                 capsize=2.5,
             )
     axes.set_xlabel(chart.x_label)
-    axes.set_ylabel(chart.y_label)
-    if chart.ticks:
-        axes.set_xticks(range(len(chart.ticks)), chart.ticks)
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 4, 5, 8, 10]))
+    _ticks(axes, chart)
     if chart.log_y:
         axes.set_yscale("log")
+    elif chart.around_zero:
+        axes.axhline(0, color=LIGHT["soft"], linewidth=0.8)
     else:
         axes.set_ylim(bottom=0)
+    if not chart.log_y:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
     axes.grid(axis="y")
 
 
+def _ticks(axes: Axes, chart: LineChart) -> None:
+    """At positions that were measured, as many as can be read."""
+    if chart.ticks:
+        axes.set_xticks(range(len(chart.ticks)), chart.ticks)
+        return
+    measured = sorted({x for line in chart.lines for x in line.x})
+    step = -(-len(measured) // MOST_TICKS)
+    axes.set_xticks(measured[::step], [f"{x:.0f}" for x in measured[::step]])
+
+
 def _bars(axes: Axes, chart: BarChart) -> None:
-    at, ticks = 0.0, []
+    at = 0.0
     for group, bars in chart.groups:
+        if len(chart.groups) > 1:
+            _note(axes, at, group, weight="bold")
+            at += 0.9
         for bar in bars:
-            _bar(axes, at, bar)
-            ticks.append((at, bar.label if len(chart.groups) == 1 else f"{group}: {bar.label}"))
+            shown = "not measured" if bar.value is None else f"{fixed(bar.value, chart.digits)}{chart.unit}"
+            _note(axes, at, f"{bar.label}: {shown}")
+            _bar(axes, at + 0.42, bar)
             at += 1
-        at += 0.6
-    axes.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
-    axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
-    axes.set_xlabel(chart.x_label)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.axvline(0, color=LIGHT["soft"], linewidth=0.8)
-    axes.grid(axis="x")
-    axes.set_axisbelow(True)
+        at += 0.3
+    _finish_bars(axes, at - 0.3, chart.x_label)
 
 
 def _bar(axes: Axes, at: float, bar: Bar) -> None:
     if bar.value is None:
         return
-    axes.barh(at, bar.value, height=0.72, color=LIGHT[variant_name(bar.variant)])
+    axes.barh(at, bar.value, height=0.34, color=LIGHT[variant_name(bar.variant)])
     if bar.low is not None and bar.high is not None:
         spread = [[bar.value - bar.low], [bar.high - bar.value]]
         axes.errorbar([bar.value], [at], xerr=spread, fmt="none", ecolor=LIGHT["ink"], elinewidth=1.2, capsize=3)
 
 
 def _stacks(axes: Axes, chart: StackedChart) -> None:
-    for place, (_, _, amounts) in enumerate(chart.bars):
+    for place, (label, _, amounts) in enumerate(chart.bars):
+        _note(axes, place, f"{label}: {fixed(sum(amounts), 2)} {chart.x_label}")
         left = 0.0
         for part, amount in enumerate(amounts):
-            axes.barh(
-                place,
-                amount,
-                left=left,
-                height=0.62,
-                color=LIGHT[f"p{part % 8}"],
-                edgecolor=LIGHT["paper"],
-                linewidth=0.8,
-            )
+            colours: dict[str, Any] = {"color": LIGHT[f"p{part % 8}"], "edgecolor": LIGHT["card"]}
+            axes.barh(place + 0.45, amount, left=left, height=0.44, linewidth=0.8, **colours)
             left += amount
-    axes.set_yticks(range(len(chart.bars)), [label for label, _, _ in chart.bars])
-    axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
-    axes.set_xlabel(chart.x_label)
+    _finish_bars(axes, len(chart.bars), chart.x_label)
+
+
+def _note(axes: Axes, at: float, text: str, weight: str = "normal") -> None:
+    """A label above its bar, so that a long one needs no margin and a narrow screen shows it whole."""
+    axes.text(0.006, at, text, transform=axes.get_yaxis_transform(), va="center", weight=weight, bbox=BEHIND)
+
+
+def _finish_bars(axes: Axes, bottom: float, x_label: str) -> None:
+    axes.set_ylim(bottom - 0.1, -0.4)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.axvline(0, color=LIGHT["soft"], linewidth=0.8)
+    axes.set_xlabel(x_label)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="x")
     axes.set_axisbelow(True)
@@ -208,14 +233,13 @@ def _clouds(axes: Axes, chart: CloudChart) -> None:
                 )
     axes.axhline(0, color=LIGHT["soft"], linewidth=0.8)
     axes.set_xlabel(chart.x_label)
-    axes.set_ylabel(chart.y_label)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="y")
 
 
 def _heat(axes: Axes, chart: HeatMap) -> None:
-    axes.imshow(chart.cells, aspect="auto", cmap="viridis", vmin=0, vmax=3, interpolation="nearest")
+    axes.imshow(chart.cells, aspect="auto", cmap="viridis", vmin=0, vmax=3, interpolation="none")
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
 

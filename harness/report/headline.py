@@ -83,4 +83,4 @@ def _load_change(seconds: float) -> str:
 
 
 def _about(pair: Pair) -> str:
-    return pair.setting
+    return f"with {pair.setting}" if pair.setting else ""

@@ -28,7 +28,6 @@ EXTRA_LIGHT = {
     "warn": "#7a5200",
     "warnback": "#fdf5e2",
     "badback": "#fdeceb",
-    "card": "#ffffff",
     "stripe": "#f6f8fa",
     "hover": "#e9f1f7",
     "rule": "#b8c2cc",
@@ -40,7 +39,6 @@ EXTRA_DARK = {
     "warn": "#eac15e",
     "warnback": "#2a2415",
     "badback": "#331b1a",
-    "card": "#181e25",
     "stripe": "#1c232b",
     "hover": "#23303c",
     "rule": "#46525f",
@@ -150,8 +148,8 @@ def _variables(colours: dict[str, str]) -> str:
 
 
 def _symbols() -> Markup:
-    shapes = [f'<symbol id="m{n}" viewBox="-6 -6 12 12"><path d="{d}"/></symbol>' for n, d in enumerate(SYMBOLS)]
-    shapes.append('<symbol id="mr" viewBox="-6 -6 12 12"><path d="M-6-1H-2V1H-6ZM2-1H6V1H2Z"/></symbol>')
+    shapes = [f'<path id="m{n}" d="{d}"/>' for n, d in enumerate(SYMBOLS)]
+    shapes.append('<path id="mr" d="M-6-1H-2V1H-6ZM2-1H6V1H2Z"/>')
     return Markup("".join(shapes))  # noqa: S704  constants
 
 
@@ -172,6 +170,7 @@ def _reads_as(text: str, value: float) -> bool:
 def _cell_class(table: Table, place: int, cell: Cell) -> Markup:
     names = ["number"] if table.columns[place].kind == "number" else []
     names += ["edge"] if table.starts_band(place) else []
+    names += ["named"] if cell.variant >= 0 else []
     names += [cell.tone] if cell.tone else []
     return Markup(' class="{}"').format(escape(" ".join(names))) if names else Markup("")
 

@@ -122,6 +122,8 @@ def _block(block: Block) -> Iterator[str]:
             yield from (table_markdown(block), "")
         case Prose():
             yield from (escape(block.text), "")
+        case Row(beside=Table() as table):
+            yield from (table_markdown(table), "")
         case Row():
             for chart in block.charts:
                 yield from _chart(chart)

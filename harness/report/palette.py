@@ -14,6 +14,7 @@ LIGHT = {
     "soft": "#556270",
     "grid": "#dde3e9",
     "paper": "#ffffff",
+    "card": "#fffffe",
     "reference": "#77808a",
     "v0": "#0069a8",
     "v1": "#c94f00",
@@ -32,13 +33,17 @@ LIGHT = {
     "p6": "#e6d3a8",
     "p7": "#c9a55c",
 }
-"""Contrast with paper is at least 3:1 for ink, soft, reference and every v, 4.5:1 for ink and soft."""
+"""`card` is what figures stand on: white, under a name of its own.
+
+Contrast with it is at least 3:1 for every v and reference, 4.5:1 for ink and soft.
+"""
 
 DARK = {
     "ink": "#e6ebf0",
     "soft": "#a4afbb",
     "grid": "#2e3843",
     "paper": "#14191f",
+    "card": "#181e25",
     "reference": "#8b96a2",
     "v0": "#5fb4f2",
     "v1": "#ff9c57",

@@ -11,7 +11,10 @@ from harness.stats.interval import Interval, mean_interval
 
 Phase = Literal["pp", "tg", "pg"]
 
-PHASE_NAME = {"pp": "PP", "tg": "TG", "pg": "PP+TG"}
+PHASES: tuple[Phase, ...] = ("pp", "tg")
+"""Those that are drawn against depth."""
+
+PHASE_NAME: dict[Phase, str] = {"pp": "PP", "tg": "TG", "pg": "PP+TG"}
 
 
 @dataclass(frozen=True)

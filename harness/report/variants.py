@@ -79,6 +79,12 @@ class Pair:
     other: Variant
 
     @property
+    def label(self) -> str:
+        """Other over base, in short: merge on / off, fuse on."""
+        before, after = self.base.value(self.axis), self.other.value(self.axis)
+        return ", ".join(part for part in (f"{_spoken(self.axis, after)} / {before}", self.setting) if part)
+
+    @property
     def setting(self) -> str:
         """What both share, for a group with more than one pair: fuse on."""
         return ", ".join(_spoken(axis, value) for axis, value in self.base.values if axis != self.axis)

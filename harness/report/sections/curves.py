@@ -2,7 +2,7 @@
 
 from harness.report.blocks import Row, Section
 from harness.report.charts import Bar, BarChart, Chart, Line, LineChart
-from harness.report.speeds import PHASE_NAME, Phase, Speed, curve
+from harness.report.speeds import PHASE_NAME, PHASES, Phase, Speed, curve
 from harness.report.variants import Group
 
 MEANING = {"pp": "prompt processing", "tg": "token generation", "pg": "prompt and generation together"}
@@ -10,8 +10,12 @@ MEANING = {"pp": "prompt processing", "tg": "token generation", "pg": "prompt an
 
 def section(group: Group) -> Section | None:
     """The charts of both phases."""
-    charts = tuple(chart for phase in ("pp", "tg") if (chart := phase_chart(group, phase)) is not None)
-    return Section(f"{group.key}-curves", "PP and TG against context", (Row(charts),), brief=True) if charts else None
+    charts = tuple(chart for phase in PHASES if (chart := phase_chart(group, phase)) is not None)
+    return (
+        Section(f"{group.key}-curves", "PP and TG against context", "Curves", (Row(charts),), brief=True)
+        if charts
+        else None
+    )
 
 
 def phase_chart(group: Group, phase: Phase) -> Chart | None:

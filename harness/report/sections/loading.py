@@ -21,7 +21,7 @@ def section(group: Group) -> Section | None:
     )
     alt = "Seconds to load by phase: " + "; ".join(f"{label} {sum(parts):.3f} s" for label, _, parts in bars) + "."
     chart = StackedChart(f"{group.key}-load", "Load by phase", alt, "s", names, bars)
-    return Section(f"{group.key}-loading", "Load", (Row((chart,)), *_totals(group)), brief=True)
+    return Section(f"{group.key}-loading", "Load", "Load", (Row((chart,), chart.table()), *_totals(group)), brief=True)
 
 
 def _phases(records: tuple[Record, ...]) -> dict[str, float]:

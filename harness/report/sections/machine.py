@@ -12,7 +12,7 @@ def section(fingerprints: Sequence[Fingerprint], limits: Limits) -> Section:
     """One table per distinct fingerprint; a run resumed elsewhere has two."""
     tables = [_machine_table(number, fingerprint) for number, fingerprint in enumerate(fingerprints)]
     blocks: tuple[Block, ...] = (*tables, *_limits_table(limits))
-    return Section("machine", "Machine", blocks)
+    return Section("machine", "Machine", "Machine", blocks)
 
 
 def distinct(records: Sequence[Record]) -> tuple[Fingerprint, ...]:

@@ -39,7 +39,7 @@ def section(records: Sequence[Record]) -> Section | None:
     folds: tuple[Block, ...] = (Fold("The end of what these cases wrote to stderr", tails),) if tails else ()
     note = Prose("These cases have no speed anywhere in this report.", "quiet")
     table = Table("outcome-table", "Cases without a result", columns, rows)
-    return Section("outcome", "Cases without a result", (table, *folds, note), brief=True)
+    return Section("outcome", "Cases without a result", "Failures", (table, *folds, note), brief=True)
 
 
 def outcome(record: Record) -> str:

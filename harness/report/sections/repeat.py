@@ -29,7 +29,7 @@ def section(info: RunInfo, records: Sequence[Record]) -> Section:
         columns = (Column("where", "text"), Column("what", "text"))
         rows = tuple((words(where), words(text)) for where, text in info.notes)
         blocks.append(Table("repeat-notes", "What was chosen or left out", columns, rows))
-    return Section("repeat", "Repeat it", tuple(blocks))
+    return Section("repeat", "Repeat it", "Repeat", tuple(blocks))
 
 
 def _engine(record: Record) -> str:

@@ -22,7 +22,7 @@ def section(group: Group) -> Section | None:
     if not blocks:
         return None
     note = "t/s is the mean over samples; a ratio stands with its 99 % interval. N_KV: tokens already in the KV cache."
-    return Section(f"{group.key}-sweep", "Speed at every depth", (*blocks, Prose(note, "quiet")), brief=True)
+    return Section(f"{group.key}-sweep", "Speed at every depth", "Speed", (*blocks, Prose(note, "quiet")), brief=True)
 
 
 def single_table(group: Group, variant: Variant) -> Table | None:

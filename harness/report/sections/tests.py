@@ -18,7 +18,7 @@ def section(group: Group) -> Section | None:
     columns = (
         Column("test", "text"),
         *(Column("t/s", "number", v.label, v.index) for v in group.variants),
-        *(Column(f"{p.other.label} / {p.base.label}", "number", "ratio") for p in pairs),
+        *(Column(p.label, "number", "ratio") for p in pairs),
     )
     rows = tuple(
         (
@@ -31,6 +31,7 @@ def section(group: Group) -> Section | None:
     return Section(
         f"{group.key}-tests",
         "Single tests",
+        "Tests",
         (Table(f"{group.key}-tests-table", "llama-bench's tests", columns, rows),),
         brief=True,
     )

@@ -92,7 +92,7 @@
 
   const filterField = (table) => {
     const field = make("input", { type: "search", placeholder: "Filter rows", autocomplete: "off" });
-    field.setAttribute("aria-label", "Filter rows of: " + table.caption.textContent);
+    field.setAttribute("aria-label", "Filter rows of: " + table.closest(".tablebox").querySelector(".tabletitle").textContent);
     field.addEventListener("input", () => {
       const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
       const rows = [...table.tBodies[0].rows];
@@ -111,7 +111,7 @@
     if (table.tBodies[0].rows.length > 5) tools.append(filterField(table));
     tools.append(copyButton("Markdown", "Table as Markdown", () => asMarkdown(table)));
     tools.append(copyButton("CSV", "Table as CSV", () => asCsv(table)));
-    table.closest(".tablebox").prepend(tools);
+    table.closest(".tablebox").querySelector(".tablehead").append(tools);
   };
 
   // Tables behind a disclosure are equipped when first opened, so that a long report is ready at once.
