@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.records.timing import Contention
 from harness.telemetry import proc as counters
-from harness.telemetry.frequency import mean_mhz, throttle_count
+from harness.telemetry.frequency import core_mhz, throttle_count
 
 FOREIGN_CORES = 0.10
 """A tenth of one core: above what an idle machine's own daemons take, below what one busy process takes."""
@@ -63,7 +63,7 @@ class ContentionProbe:
             stalled_ns=counters.stalled_ns(self._proc),
             major_faults=sum(p.major_faults for p in ours),
             migrations=sum(moved) if moved else None,
-            mhz=mean_mhz(),
+            mhz=core_mhz(),
             throttle_count=throttle_count(),
             reasons=self._throttle_reasons(),
         )
