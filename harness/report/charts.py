@@ -1,7 +1,7 @@
 """Charts as data: what is drawn by matplotlib, sketched in a terminal, and always also given as a table.
 
 Every chart has a title, a text alternative that says what it shows, and `table()`. `variant` is the index of a colour;
--1 is the colour of what others published.
+-1, -2 … are what others published, all in one quiet colour.
 """
 
 from dataclasses import dataclass

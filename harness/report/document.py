@@ -6,6 +6,7 @@ from harness.records.record import Fingerprint, Limits, Record, RunInfo
 from harness.report.blocks import Document, Part, Prose, Section
 from harness.report.effects import pair_effects
 from harness.report.headline import headline
+from harness.report.published import asked_for
 from harness.report.sections import (
     attribution,
     curves,
@@ -22,6 +23,7 @@ from harness.report.sections import (
     merges,
     noise,
     outcome,
+    published,
     repeat,
     samples,
     sweep,
@@ -49,14 +51,15 @@ GROUP_SECTIONS: tuple[Callable[[Group], Section | None], ...] = (
 """The topics of one group, in the order of the page."""
 
 
-def run_document(info: RunInfo, records: Sequence[Record]) -> Document:
-    """The document of one run."""
+def run_document(info: RunInfo, records: Sequence[Record], references: Sequence[str] = ()) -> Document:
+    """The document of one run; `references` name published figures, beside those its config asks for."""
     info, records = clean(info), tuple(clean(record) for record in records)
     machines = machine.distinct(records) or (info.fingerprint,)
     found = groups(records)
     whole_run = (
         outcome.section(records),
         imported.section(records),
+        published.section(found, tuple(dict.fromkeys((*asked_for(info.config_text), *references)))),
         machine.section(machines, _limits(info, records)),
         noise.section(found),
         samples.section(found),

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart
 from harness.report.numbers import fixed
@@ -151,7 +151,8 @@ def _lines(axes: Axes, chart: LineChart) -> None:
         axes.set_ylim(bottom=0)
     if not chart.log_y:
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y")
 
 
@@ -161,8 +162,12 @@ def _ticks(axes: Axes, chart: LineChart) -> None:
         axes.set_xticks(range(len(chart.ticks)), chart.ticks)
         return
     measured = sorted({x for line in chart.lines for x in line.x})
-    step = -(-len(measured) // MOST_TICKS)
-    axes.set_xticks(measured[::step], [f"{x:.0f}" for x in measured[::step]])
+    least = (measured[-1] - measured[0]) / MOST_TICKS
+    chosen = measured[:1]
+    for x in measured[1:]:
+        if x - chosen[-1] >= least:
+            chosen.append(x)
+    axes.set_xticks(chosen, [f"{x:.0f}" for x in chosen])
 
 
 def _bars(axes: Axes, chart: BarChart) -> None:

@@ -5,6 +5,7 @@ The content security policy allows exactly the style and the script that are in 
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -56,12 +57,12 @@ SYMBOLS = (
 """The shapes of matplotlib's markers, in the order of `palette.MARKERS`."""
 
 
-def write_report(run_dir: Path, out_dir: Path) -> Path:
-    """The report of the run in `run_dir` as `out_dir`/index.html; the path written."""
+def write_report(run_dir: Path, out_dir: Path, references: Sequence[str] = ()) -> Path:
+    """The report of the run in `run_dir` as `out_dir`/index.html; the path written. `references`: published figures."""
     from harness.store.runs import read_run  # noqa: PLC0415  a page of records at hand needs no store
 
     run = read_run(run_dir)
-    return write_page(render(run_document(run.info, run.records)), out_dir)
+    return write_page(render(run_document(run.info, run.records, references)), out_dir)
 
 
 def write_page(page: str, out_dir: Path) -> Path:
@@ -129,6 +130,7 @@ def _environment() -> Environment:
         sort_value=_sort_value,
         cell_class=_cell_class,
         legend=_legend,
+        symbol=_symbol,
     )
     return environment
 
@@ -149,7 +151,6 @@ def _variables(colours: dict[str, str]) -> str:
 
 def _symbols() -> Markup:
     shapes = [f'<path id="m{n}" d="{d}"/>' for n, d in enumerate(SYMBOLS)]
-    shapes.append('<path id="mr" d="M-6-1H-2V1H-6ZM2-1H6V1H2Z"/>')
     return Markup("".join(shapes))  # noqa: S704  constants
 
 
@@ -187,4 +188,9 @@ def _legend(chart: Chart) -> list[tuple[str, str, str]]:
             return [(part, "", f"c-p{number % 8}") for number, part in enumerate(chart.parts)]
         case HeatMap():
             return []
-    return [(label, "mr" if v < 0 else f"m{v % len(SYMBOLS)}", f"c-{variant_name(v)}") for label, v in named]
+    return [(label, _symbol(v), f"c-{variant_name(v)}") for label, v in named]
+
+
+def _symbol(variant: int) -> str:
+    """The id of a variant's shape; what others published counts down from -1 and is dotted."""
+    return f"m{variant % len(SYMBOLS)}" if variant >= 0 else f"m{(-1 - variant) % len(SYMBOLS)}"

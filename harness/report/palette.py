@@ -65,13 +65,13 @@ DARK = {
 
 
 def variant_name(index: int) -> str:
-    """The colour name of a variant; of what others published for -1."""
+    """The colour name of a variant; of what others published below 0."""
     return "reference" if index < 0 else f"v{index % len(MARKERS)}"
 
 
 def marker(index: int) -> str:
     """Matplotlib's marker of a variant."""
-    return "." if index < 0 else MARKERS[index % len(MARKERS)]
+    return MARKERS[(index if index >= 0 else -1 - index) % len(MARKERS)]
 
 
 MOOD_WORDS: dict[Mood, str] = {"good": "faster", "bad": "slower", "warn": "undecided", "": "the same", "quiet": ""}
