@@ -30,7 +30,19 @@ def backend_for(options: Options) -> Backend:
         usable, reason = usable_cuda()
         if not usable:
             raise DeviceError(f"device {device} cannot be used: {reason}; use device cpu:0, or auto")
+        from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415
+        from harness.core.cuda.device import CudaDevice  # noqa: PLC0415  imports CuPy
+
+        return CudaBackend(CudaDevice(index_of(device)))
     raise DeviceError(f"device {device} has no backend in this version; use cpu:0, reference or reference-q8")
+
+
+def index_of(device: str) -> int:
+    """N of `cuda:N`. Errors: DeviceError where it is no number."""
+    _, _, index = device.partition(":")
+    if not index.isdecimal():
+        raise DeviceError(f"device {device!r} has no number; write it as {kind_of(device)}:0")
+    return int(index)
 
 
 def resolve_auto() -> tuple[str, str]:

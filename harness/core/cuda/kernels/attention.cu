@@ -43,7 +43,7 @@ extern "C" __global__ void attention_chunk(const float* __restrict__ q, const ha
     if (seen.first >= seen.end) return;
     const int key = static_cast<int>(blockIdx.z) * chunk + threadIdx.x;
     const bool is_seen = key >= seen.first && key < seen.end;
-    float score = -INFINITY;
+    float score = NEGATIVE_INFINITY;
     if (is_seen) {
         const float* query = q + (static_cast<size_t>(token) * n_head + head) * head_dim;
         const half_bits* k = keys + (static_cast<size_t>(key) * n_head_kv + kv_head) * head_dim;
@@ -78,7 +78,7 @@ extern "C" __global__ void attention_combine(const float* __restrict__ partial, 
     const int head = blockIdx.x, token = blockIdx.y, n_head = gridDim.x;
     const size_t row = static_cast<size_t>(token) * n_head + head;
     for (int i = threadIdx.x; i < head_dim_v; i += 128) {
-        float largest = -INFINITY, total = 0.0f, sum = 0.0f;
+        float largest = NEGATIVE_INFINITY, total = 0.0f, sum = 0.0f;
         for (int index = 0; index < n_chunks; index++) {
             const Keys seen = visible(index, *position + first_token + token, window);
             if (seen.first >= seen.end) continue;

@@ -23,6 +23,7 @@ typedef unsigned long long uint64_t;
 #endif
 
 #define FULL_MASK 0xffffffffu
+#define NEGATIVE_INFINITY __int_as_float(static_cast<int>(0xff800000u))
 
 typedef uint16_t half_bits;  // IEEE binary16 as bits: no header of CUDA's is needed to load one
 

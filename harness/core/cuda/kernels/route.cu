@@ -16,7 +16,7 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
     __syncwarp();
     float largest = 0.0f, sum = 0.0f;
     for (int rank = 0; rank < top_k; rank++) {
-        float best = -INFINITY;
+        float best = NEGATIVE_INFINITY;
         int best_id = n_expert;
         for (int e = lane; e < n_expert; e += 32) {
             if (scores[e] > best) {
@@ -38,7 +38,7 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
         if (lane == 0) {
             chosen[rank] = min(best_id, n_expert - 1);
             out[rank] = share;
-            scores[min(best_id, n_expert - 1)] = -INFINITY;
+            scores[min(best_id, n_expert - 1)] = NEGATIVE_INFINITY;
         }
         __syncwarp();
     }
