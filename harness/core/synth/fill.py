@@ -1,11 +1,11 @@
 """Contents of made tensors. Large weights repeat a pool of random rows from a start of their own, which costs a copy.
 
-Every tensor is a function of (seed, name) alone, so that it does not change when other tensors are added.
+Every part of a tensor is a function of (seed, its name) alone, so that it does not change with what lies beside it.
 """
 
 import zlib
 from collections.abc import Iterator
-from math import prod
+from math import prod, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from harness.core.synth.tensors import Kind, TensorSpec
 
 _POOL_BYTES = 8 << 20
 _SPREAD: dict[Kind, tuple[float, float]] = {"norm": (1.0, 0.1), "bias": (0.0, 0.1), "sinks": (0.0, 1.0)}
+"""Mean and standard deviation. A router's logits have a deviation of 2, so that tokens differ in their experts."""
 
 
 class Filler:
@@ -31,11 +32,13 @@ class Filler:
         return TensorSource(spec.name, spec.format, spec.shape, lambda: self._chunks(spec))
 
     def _chunks(self, spec: TensorSpec) -> Iterator[NDArray[np.uint8]]:
-        rng = np.random.default_rng([self._seed, zlib.crc32(spec.name.encode())])
-        if spec.kind == "weight":
-            yield from _tiled(self._pool(spec.format, spec.shape[-1]), prod(spec.shape[:-1]), rng)
-        else:
-            yield _numbers(spec, rng).view(np.uint8)
+        for part in spec.parts:
+            rng = np.random.default_rng([self._seed, zlib.crc32(part.encode())])
+            if spec.kind == "weight":
+                pool = self._pool(spec.format, spec.shape[-1])
+                yield from _tiled(pool, prod(spec.shape[:-1]) // len(spec.parts), rng)
+            else:
+                yield _numbers(spec, prod(spec.shape) // len(spec.parts), rng).view(np.uint8)
 
     def _pool(self, fmt: Format, n_columns: int) -> NDArray[np.uint8]:
         """An odd number of rows, so that equal matrices drawn from it do not line up."""
@@ -55,8 +58,6 @@ def _tiled(pool: NDArray[np.uint8], n_rows: int, rng: np.random.Generator) -> It
         n_rows -= len(run)
 
 
-def _numbers(spec: TensorSpec, rng: np.random.Generator) -> NDArray[np.float32]:
-    if spec.kind == "router":
-        return rng.standard_normal(spec.shape, np.float32) * np.float32(2 / np.sqrt(spec.shape[-1]))
-    centre, spread = _SPREAD[spec.kind]
-    return np.float32(centre) + np.float32(spread) * rng.standard_normal(spec.shape, np.float32)
+def _numbers(spec: TensorSpec, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    centre, spread = _SPREAD.get(spec.kind, (0.0, 2 / sqrt(spec.shape[-1])))
+    return np.float32(centre) + np.float32(spread) * rng.standard_normal(n, np.float32)
