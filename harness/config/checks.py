@@ -6,12 +6,14 @@ from typing import Any
 from harness.config.nodes import MappingNode, Node, SequenceNode
 from harness.config.place import Place
 from harness.config.problems import Problems
+from harness.config.stand_in import PRESETS
 
 
 def check(root: MappingNode, values: Mapping[str, Any], problems: Problems) -> None:
     """Report what does not go together in the config whose values are `values`."""
     place = Place("", problems)
     _check_samples(root, values, place)
+    _check_stand_ins(root, values, place)
     for at, node, axes in _axes_everywhere(root, values, place):
         _check_engines(node, axes, values.get("peers", {}), at)
         _check_batch(node, axes, at)
@@ -23,6 +25,19 @@ def _check_samples(root: MappingNode, values: Mapping[str, Any], place: Place) -
     if node is not None and samples.get("min", 3) > samples.get("max", 50):
         fewest, most = samples.get("min", 3), samples.get("max", 50)
         place.key("samples").fail(node, f"min is {fewest}, above max, which is {most}")
+
+
+def _check_stand_ins(root: MappingNode, values: Mapping[str, Any], place: Place) -> None:
+    models = root.get("models")
+    for name, entry in values.get("models", {}).items():
+        node = models.get(name) if isinstance(models, MappingNode) else None
+        stand_in = node.get("stand_in") if isinstance(node, MappingNode) else None
+        given = entry.get("stand_in", {})
+        most = PRESETS[given["preset"]].n_layers if "preset" in given else given.get("layers", 0)
+        if isinstance(stand_in, MappingNode) and given.get("layers", 0) > most:
+            what = f"{given['layers']} is more than {given['preset']} has, which is {most}"
+            at = place.key("models").key(name).key("stand_in").key("layers")
+            at.fail(stand_in.get("layers") or stand_in, what)
 
 
 def _axes_everywhere(

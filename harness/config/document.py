@@ -54,7 +54,7 @@ class ModelKind(Kind[dict[str, Any]]):
         if given is None or not isinstance(node, MappingNode):
             return None
         written = {key.text for key, _ in node.entries}
-        if not written & {"gguf", "stand_in", "mixture_of"}:
+        if written <= set(_MODEL.fields) and not written & {"gguf", "stand_in", "mixture_of"}:
             return place.fail(node, "no model here", "give gguf, stand_in or mixture_of")
         if "mixture_of" in written and written & {"gguf", "stand_in"}:
             return place.fail(node, "mixture_of stands alone", "make gguf or stand_in a model of its own")
@@ -118,7 +118,7 @@ _POINT = Record(
 _MODELS = Table(ModelKind(), _NAME, "models by name: {NAME: {gguf: FILE}}")
 _PEERS = Table(_FILE, _NAME, "executables by name: {NAME: PATH}")
 _REFERENCE = Field(OneOrMany(Text("the name of a published figure")), "published figures to draw beside ours")
-_POINTS = ListOf(_POINT, "a list of points")
+_POINTS = ListOf(_POINT, "a list of points", most=100)
 
 _FIELDS: dict[str, Field] = {
     "name": Field(_NAME, "what run folders and reports are called; the file's name by default"),
@@ -126,7 +126,7 @@ _FIELDS: dict[str, Field] = {
     "matrix": Field(MATRIX, "one value or a list per axis; lists expand to all combinations"),
     "include": Field(_POINTS, "points beside the matrix; axes not named take its first value"),
     "exclude": Field(_POINTS, "points of the matrix that are not measured"),
-    "when": Field(ListOf(_WHEN, "a list of conditions"), "other values on some devices, models or engines"),
+    "when": Field(ListOf(_WHEN, "a list of conditions", most=100), "other values on some devices, models or engines"),
     "compare": Field(Choice(tuple(AXES), ALIASES), "the axis under comparison; merge_up_gate if it varies"),
     "report": Field(Record({"reference": _REFERENCE}), "what the report shows beside the measurements"),
     "peers": Field(_PEERS, "llama-bench executables for engine llama_bench:NAME"),

@@ -64,15 +64,18 @@ class Record(Kind[dict[str, Any]]):
         name = self.aliases.get(key.text, key.text)
         inner = place.key(key.text)
         if name not in self.fields:
-            known = (*self.fields, *self.aliases)
-            guess = self.foreign.get(key.text) or nearest(key.text, known)
-            hints = [f"did you mean {guess}?"] if guess else []
-            inner.fail(key, "unknown key", *hints, f"allowed: {', '.join(self.fields)}")
+            inner.fail(key, "unknown key", *self._advice(key.text))
             return None
         if name in given:
             inner.fail(key, f"the same key as {given[name]}", "keep one of the two")
             return None
         return name
+
+    def _advice(self, typed: str) -> list[str]:
+        if typed in self.foreign:
+            return [f"did you mean {self.foreign[typed]}?"]
+        guess = nearest(typed, (*self.fields, *self.aliases))
+        return ([f"did you mean {guess}?"] if guess else []) + [f"allowed: {', '.join(self.fields)}"]
 
     def schema(self) -> Schema:
         properties = {name: _described(spec) for name, spec in self.fields.items()}

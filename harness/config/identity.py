@@ -1,6 +1,7 @@
 """What makes a case itself: a stable hash over model, axes and test, blind to how often and where it is measured.
 
-Folders are left out, so that the same config has the same case ids on every machine.
+Folders are left out, so that the same config has the same ids on every machine. So is what stands at its default, so
+that a new axis changes no old id.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from harness.records.case import Case
 _FOLLOW = {"engine": ("repack", "mmap", "layout", "moe_path")}
 """Axes that mean something to one engine only: they may differ between the sides of a comparison of engines."""
 
+_DEFAULTS = asdict(Axes())
 _FLAGS = tuple(field.name for field in fields(Axes) if field.type is bool)
 
 
@@ -44,11 +46,11 @@ def with_comparison(case: Case, axis: str) -> Case:
 
 
 def _content(case: Case) -> dict[str, Any]:
-    model = asdict(case.model)
+    model, peer = asdict(case.model), PurePath(case.peer_binary).name
     for key in ("path", "mixture_of"):
         model[key] = PurePath(model[key]).name if model[key] else None
-    peer = PurePath(case.peer_binary).name
-    return {"model": model, "axes": asdict(case.axes), "test": asdict(case.test), "fake": case.fake, "peer": peer}
+    axes = {name: value for name, value in asdict(case.axes).items() if value != _DEFAULTS[name]}
+    return {"model": model, "axes": axes, "test": asdict(case.test), "fake": case.fake, "peer": peer}
 
 
 def _digest(content: dict[str, Any]) -> str:

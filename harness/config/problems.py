@@ -6,7 +6,6 @@ configs/gptoss.yaml:14:3: matrix.split_mod: unknown key
      did you mean split_mode?
 """
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -31,7 +30,8 @@ class Problem:
         gutter = " " * (len(str(self.mark.line)) + 2)
         excerpt, caret = _excerpt(self.mark)
         lines = [printable(head), f"  {self.mark.line} | {excerpt}", f"{gutter} | {caret}"]
-        return "\n".join(lines + [f"{gutter}   {printable(hint)}" for hint in self.hints])
+        lines += [f"{gutter}   {printable(hint)}" for hint in self.hints]
+        return "\n".join(line.rstrip() for line in lines)
 
 
 class Mistakes(ConfigError):  # noqa: N818  they are what they are
@@ -58,8 +58,8 @@ class Problems:
 
 
 def printable(text: str) -> str:
-    """`text` with control and format characters replaced, so that nothing in a file can drive a terminal."""
-    return "".join(" " if c == "\t" else "\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text)
+    """`text` on one line with nothing invisible in it, so that nothing in a file can drive a terminal."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -37,9 +37,7 @@ def parse_source(source: Source, problems: Problems, skip: int = 0) -> Node:
     try:
         return _Builder(source, problems, " " * skip + source.text[skip:]).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _fatal(source, line, column, f"not YAML: {error.problem or error.context}") from None
+        raise _not_yaml(source, error) from None
     except yaml.YAMLError as error:
         raise _fatal(source, 1, 1, f"not YAML: {error}") from None
 
@@ -117,6 +115,24 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         width = end.column - start.column if end.line == start.line else 1
         return Mark(self.source, start.line + 1, start.column + 1, max(1, width))
+
+
+def _not_yaml(source: Source, error: yaml.MarkedYAMLError) -> Mistakes:
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
+    line, column = _before_the_end(source, mark.line + 1, mark.column + 1) if mark else (1, 1)
+    hints = [f"{error.context} that begins at {begin.line + 1}:{begin.column + 1}"] if error.context and begin else []
+    if source.line(line)[column - 1 : column] == "\t":
+        hints = ["indent with blanks, not with tabs"]
+    elif "mapping values" in (error.problem or ""):
+        hints = ["text that holds a colon and a blank needs quotes"]
+    return _fatal(source, line, column, f"not YAML: {error.problem or error.context}", *hints)
+
+
+def _before_the_end(source: Source, line: int, column: int) -> tuple[int, int]:
+    """The place itself; where only blank lines follow, the end of the last line that holds something."""
+    if any(rest.strip() for rest in source.text.splitlines()[line - 1 :]):
+        return line, column
+    return _position(source.text.rstrip())
 
 
 def _decode(data: bytes, name: str) -> str:

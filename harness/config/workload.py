@@ -103,7 +103,7 @@ class TestItem(Kind[tuple[Test, ...]]):
         if len(kinds) != 1:
             return self._one_kind_only(node, kinds, place)
         if kinds[0] == "sweep" and "depth" in given:
-            return place.key("depth").fail(node, "a sweep has its depths in n_kv")
+            return place.key("depth").fail(node.get("depth") or node, "a sweep has its depths in n_kv")
         return tuple(_tests(kinds[0], given)) if kinds[0] in given else None
 
     def _one_kind_only(self, node: MappingNode, kinds: Sequence[str], place: Place) -> tuple[Test, ...] | None:
