@@ -1,5 +1,8 @@
 """Names of every tensor type of ggml and ik_llama.cpp; those in `FORMATS` can be computed with, the rest only named."""
 
+HIGHEST_TYPE_ID = 511
+"""Above every id in use with room for new ones; what is higher is damage, what is lower may be a newer format."""
+
 TYPE_NAMES: dict[int, str] = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 4: "Q4_2", 5: "Q4_3", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1",
     10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
@@ -16,3 +19,8 @@ TYPE_NAMES: dict[int, str] = {
     335: "IQ2_BN_R4", 337: "IQ2_K_R4", 338: "IQ3_K_R4", 339: "IQ4_K_R4", 340: "IQ5_K_R4", 344: "IQ4_KS_R4",
     352: "IQ5_KS_R4", 398: "Q8_KV_R8", 399: "Q8_K_R8",
 }  # fmt: skip
+
+
+def type_name(type_id: int) -> str:
+    """How people call the type; its number if it is newer than this list."""
+    return TYPE_NAMES.get(type_id, f"type {type_id}")

@@ -7,7 +7,7 @@ from math import prod
 from harness.core.formats.table import BY_ID, Format
 from harness.core.gguf import limits
 from harness.core.gguf.cursor import Cursor
-from harness.core.gguf.ggml_types import TYPE_NAMES
+from harness.core.gguf.ggml_types import HIGHEST_TYPE_ID, type_name
 from harness.core.gguf.text import BEYOND, MISWRITTEN, printable
 
 _MIN_ENTRY_BYTES = 8 + 1 + 4 + 8 + 4 + 8
@@ -69,7 +69,7 @@ def read_tensors(cursor: Cursor, n_tensors: int, alignment: int, shard: int) -> 
     known = {name: entry for name, entry in entries.items() if entry.type_id in BY_ID}
     tensors = {name: _locate(cursor, entry, alignment, data_start, shard) for name, entry in known.items()}
     _refuse_overlaps(cursor, tensors)
-    unsupported = {name: TYPE_NAMES[entry.type_id] for name, entry in entries.items() if name not in known}
+    unsupported = {name: type_name(entry.type_id) for name, entry in entries.items() if name not in known}
     return TensorTable(tensors, unsupported)
 
 
@@ -86,8 +86,8 @@ def _read_entry(cursor: Cursor, index: int) -> _Entry:
         if not 1 <= extent <= limits.MAX_EXTENT:
             raise cursor.fail(f"{label} has a dimension of {extent}, not 1 to {limits.MAX_EXTENT}", BEYOND)
     type_id = cursor.u32(f"the type of {label}")
-    if type_id not in TYPE_NAMES:
-        raise cursor.fail(f"{label} has type {type_id}, which neither ggml nor ik_llama.cpp defines")
+    if type_id > HIGHEST_TYPE_ID:
+        raise cursor.fail(f"{label} has type {type_id}, beyond all that ggml and ik_llama.cpp define")
     return _Entry(name, type_id, extents[::-1], cursor.u64(f"the offset of {label}"))
 
 

@@ -46,6 +46,7 @@ def test_its_block_size_is_what_others_say(fmt: Format) -> None:
 
 def test_names_and_numbers_are_unique_and_known_to_the_reader() -> None:
     assert len(BY_NAME) == len(BY_ID) == len(FORMATS)
+    assert {theirs.name for theirs in gguf.GGMLQuantizationType} <= set(TYPE_NAMES.values())
     for fmt in FORMATS:
         assert TYPE_NAMES[fmt.type_id] == fmt.name
 

@@ -183,7 +183,7 @@ TENSORS: dict[str, tuple[bytes, str | None]] = {
     ),
     "half a block of 32": (gguf(tensors=[tensor("a", (48,), Q8_0)], data=bytes(96)), "not a multiple of Q8_0's block"),
     "half a block of 256": (gguf(tensors=[tensor("a", (128,), Q4_K)], data=bytes(96)), "not a multiple of Q4_K's"),
-    "a type just unused": (gguf(tensors=[tensor("a", (8,), 43)], data=DATA), "'a' has type 43, which neither"),
+    "a type just beyond": (gguf(tensors=[tensor("a", (8,), 512)], data=DATA), "'a' has type 512, beyond all"),
     "the largest type": (gguf(tensors=[tensor("a", (8,), 2**32 - 1)], data=DATA), f"'a' has type {2**32 - 1}"),
     "an offset that wraps": (
         gguf(tensors=[tensor("a", (8,), offset=2**64 - 32)], data=DATA),

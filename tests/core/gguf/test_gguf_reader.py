@@ -90,6 +90,12 @@ def test_unsupported_formats_are_named_in_one_sentence_with_every_tensor(tmp_pat
     assert message.count(". ") == 0
 
 
+def test_a_format_newer_than_this_reader_is_unsupported_not_damage(tmp_path: Path) -> None:
+    content = gguf(tensors=[tensor("new", (256,), 77), tensor("old", (8,), 0, 512)], data=bytes(1024))
+    with pytest.raises(UnsupportedError, match="type 77: new"):
+        open_gguf(written(tmp_path, content))
+
+
 def test_a_split_model_opens_by_any_of_its_files_as_one(tmp_path: Path) -> None:
     tensors = [vector(f"t{i}", i, i + 1) for i in range(7)]
     paths = write_split(tmp_path / "model.gguf", {"general.architecture": "llama"}, tensors, 3)
