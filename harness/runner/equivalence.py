@@ -16,7 +16,7 @@ from harness.records.axes import Axes
 from harness.records.case import Case
 from harness.records.record import Equivalence
 from harness.runner.job import LogitsTask
-from harness.stats.equivalence import CLOSE, compare_logits, perplexity
+from harness.stats.equivalence import CLOSE, CLOSE_ACROSS_ENGINES, compare_logits, perplexity
 
 EXACT_AXES = frozenset({"merge_up_gate", "merge_qkv", "merge_up_gate_shared", "threads", "cache", "batch"})
 """The core promises the same bits whatever these are; so it does for split modes none and layer."""
@@ -58,7 +58,8 @@ def check_logits(engine: Engine, case: Case, n_vocab: int, task: LogitsTask) -> 
     if not Path(task.path).exists():
         return Equivalence(against=task.against, note="the side to compare with has no logits")
     reference = np.load(task.path)
-    found = compare_logits(reference, logits, task.against, CLOSE)
+    tolerance = CLOSE_ACROSS_ENGINES if task.other_engine else CLOSE
+    found = compare_logits(reference, logits, task.against, tolerance)
     if task.exact and found.verdict == "close":
         found = replace(found, note=f"{found.note}; the same bits were promised")
     if case.axes.tokens == "text" and reference.shape == logits.shape:

@@ -12,13 +12,15 @@ JobKind = Literal["case", "serve", "profile", "prepare", "survey"]
 class LogitsTask:
     """The equivalence pass before timing: save this side's logits to `path`, or compare with those that lie there.
 
-    `exact`: the change was promised to be bit-identical. `against` is the case whose logits they are.
+    `exact`: the change was promised to be bit-identical. `other_engine`: two correct engines may be further apart than
+    one is from itself. `against` is the case whose logits they are.
     """
 
     mode: Literal["save", "compare"]
     path: str
     against: str = ""
     exact: bool = False
+    other_engine: bool = False
 
 
 @dataclass(frozen=True)

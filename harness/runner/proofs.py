@@ -41,7 +41,8 @@ class Proofs:
             return LogitsTask("save", str(path))
         if self.known(case_id) is not None:
             return None
-        return LogitsTask("compare", str(path), baseline.case_id, must_be_identical(baseline.axes, case.axes))
+        exact = must_be_identical(baseline.axes, case.axes)
+        return LogitsTask("compare", str(path), baseline.case_id, exact, baseline.axes.engine != case.axes.engine)
 
     def known(self, case_id: str) -> Equivalence | None:
         """What is known of a case without asking its engine."""

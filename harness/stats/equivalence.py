@@ -10,15 +10,18 @@ from scipy.special import log_softmax
 from harness.records.record import Equivalence
 
 CLOSE = 3e-2
-"""Largest median relative L2 distance of two correct implementations: int8 activations cost 1 to 2.3e-2."""
-CLOSE_KL = 1e-2
-"""Largest median Kullback-Leibler divergence, in nats; swapped or permuted experts give over 0.1."""
+"""Largest median relative L2 distance within one engine: int8 activations cost 1 to 2.3e-2."""
+CLOSE_ACROSS_ENGINES = 0.15
+"""Two engines that quantise activations in different blocks route differently now and then: correct ones are 3 to 6e-2
+apart on random weights. Permuted experts give 0.8 and more."""
+KL_SHARE = 1 / 3
+"""Of the tolerance: the largest median Kullback-Leibler divergence in nats. Permuted experts give over 0.1."""
 
 Logits = NDArray[np.float32]
 
 
 def compare_logits(reference: Logits, candidate: Logits, against: str = "", tolerance: float = CLOSE) -> Equivalence:
-    """identical: the same bits. close: median relative L2 ≤ tolerance and median KL ≤ CLOSE_KL. Else INVALID.
+    """identical: the same bits. close: median relative L2 ≤ tolerance, median KL ≤ a third of it. Else INVALID.
 
     Medians, because where routing flips a single position may be far off in both of two correct engines. `tolerance` 0
     accepts identical bits alone. `against` names the reference. `kl` is the median in nats, `top1` the share of
@@ -51,7 +54,7 @@ def _distance(
     log_p, log_q = log_softmax(reference, axis=-1), log_softmax(candidate, axis=-1)
     kl = float(np.median(np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)))
     return Equivalence(
-        verdict="close" if relative <= limit and kl <= CLOSE_KL else "INVALID",
+        verdict="close" if relative <= limit and kl <= limit * KL_SHARE else "INVALID",
         against=against,
         max_abs=float(np.abs(candidate - reference).max()),
         kl=max(kl, 0.0),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import stats as oracle
 from scipy.special import softmax
 
-from harness.stats.equivalence import compare_logits, perplexity
+from harness.stats.equivalence import CLOSE_ACROSS_ENGINES, compare_logits, perplexity
 
 
 @pytest.fixture
@@ -92,3 +92,10 @@ def test_perplexity_of_certainty_is_one() -> None:
 def test_perplexity_needs_two_tokens() -> None:
     with pytest.raises(ValueError, match="two tokens"):
         perplexity(np.zeros((1, 5), np.float32), np.zeros(1, np.int32))
+
+
+def test_other_engines_may_be_further_apart_but_not_permuted(logits: NDArray[np.float32]) -> None:
+    other = logits + np.random.default_rng(3).normal(0, 0.1, logits.shape).astype(np.float32)
+    assert compare_logits(logits, other).verdict == "INVALID"
+    assert compare_logits(logits, other, tolerance=CLOSE_ACROSS_ENGINES).verdict == "close"
+    assert compare_logits(logits, logits[:, ::-1].copy(), tolerance=CLOSE_ACROSS_ENGINES).verdict == "INVALID"

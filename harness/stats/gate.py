@@ -1,0 +1,231 @@
+"""The nightly gate: alarm when a commit made a series slower, stay silent when it did not.
+
+The evidence is the session (a process of its own), never the repetition in it. A night's first sessions only choose
+suspects; an alarm rests on fresh sessions of the suspects, on how the series varied over the nights before, and on a
+bound for false alarms over the whole suite. Values are logarithms of speed throughout: more is better.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri, stdtr
+
+from harness.stats.changes import change_points
+from harness.stats.fdr import q_values
+from harness.stats.interval import t_quantile
+from harness.stats.noise import OUTLIER, RESOLUTION, Spread, moderated, spread
+
+Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
+
+NIGHTS_NEEDED = 5
+"""Earlier nights without which nothing is said."""
+_CONFIDENCE = 0.95
+_CAUTION = 0.2
+"""How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts. `floor`: least relative slowdown worth an alarm. `level`: bound on false discoveries in a suite.
+
+    `screen`: share of unchanged series that become suspects. `reruns`: fresh sessions per suspect. `window`: nights
+    looked back on. `most_suspects`: how many are re-run at most. `blind`: slowdown a quiet verdict must rule out.
+    """
+
+    floor: float = 0.01
+    level: float = 0.05
+    screen: float = 0.05
+    reruns: int = 5
+    window: int = 30
+    most_suspects: int = 30
+    blind: float = 0.05
+
+
+@dataclass(frozen=True)
+class SeriesNights:
+    """A series' earlier nights in order, and tonight. A night is its first session's value, then its re-runs'.
+
+    `accepted`: places in `nights` where a slower level was accepted on purpose; the baseline begins behind the last.
+    """
+
+    series_id: str
+    nights: tuple[tuple[float, ...], ...]
+    tonight: float
+    accepted: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate says of a series. `ratio`: speed over the baseline's with its 95 % interval; `q`: see fdr."""
+
+    series_id: str
+    outcome: Outcome
+    reason: str
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    q: float | None = None
+    n_nights: int = 0
+    n_reruns: int = 0
+
+
+def suspects(suite: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
+    """The series to run again in fresh processes, the most suspicious first."""
+    return _suspects(suite, baselines(suite, rules), rules)
+
+
+def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
+    chances = {}
+    for series, base in zip(suite, bases, strict=True):
+        if base is not None:
+            shortfall = base.centre - series.tonight
+            chance = stdtr(base.degrees, -shortfall / (base.sd * math.sqrt(1 + 1 / base.n)))
+            if chance <= rules.screen and shortfall >= rules.floor / 2:
+                chances[series.series_id] = float(chance)
+    return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
+
+
+def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], rules: Rules) -> tuple[Judgement, ...]:
+    """The verdict on every series, given the suspects' fresh sessions; a series without any is judged by its first."""
+    bases = baselines(suite, rules)
+    chosen = set(_suspects(suite, bases, rules))
+    share = night_share(suite, bases, reruns)
+    found = [
+        None if base is None else _evidence(series, base, reruns.get(series.series_id, ()), share)
+        for series, base in zip(suite, bases, strict=True)
+    ]
+    asked = [series.series_id in chosen for series in suite]
+    slower = q_values([e.p_slower if e and suspect else 1.0 for e, suspect in zip(found, asked, strict=True)])
+    faster = q_values([e.p_faster if e else 1.0 for e in found])
+    return tuple(
+        _judged(series, evidence, _Doubt(suspect, float(slow), float(fast)), rules)
+        for series, evidence, suspect, slow, fast in zip(suite, found, asked, slower, faster, strict=True)
+    )
+
+
+def baselines(suite: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
+    """Each series' level and spread before tonight; None where there are too few nights."""
+    enough = [series for series in suite if len(series.nights) >= NIGHTS_NEEDED]
+    levels = [_level([night[0] for night in series.nights], series.accepted, rules) for series in enough]
+    drawn = moderated([spread(level) for level in levels])
+    known = {series.series_id: base for series, base in zip(enough, drawn, strict=True)}
+    return tuple(known.get(series.series_id) for series in suite)
+
+
+def _level(nights: Sequence[float], accepted: Sequence[int], rules: Rules) -> Sequence[float]:
+    """The nights of the level tonight is held against.
+
+    It begins at the last step up or the last accepted step down, and ends before a step down nobody accepted: an alarm
+    stays until it is mended or acknowledged.
+    """
+    first = max([0, len(nights) - rules.window, *accepted])
+    level = nights[first:]
+    start, end = 0, len(level)
+    for change in change_points(level):
+        if change.shift >= math.log1p(rules.floor):
+            start, end = change.index, len(level)
+        elif change.shift <= math.log1p(-rules.floor) and end == len(level):
+            end = change.index
+    return level[start:end]
+
+
+def night_share(
+    suite: Sequence[SeriesNights], bases: Sequence[Spread | None], reruns: Mapping[str, Sequence[float]]
+) -> float:
+    """The share of the variance between nights that sessions of one night have in common, at its upper bound.
+
+    More sessions do not average it out. It is what the variance between nights has beyond that between re-runs.
+    """
+    known = [(series, base) for series, base in zip(suite, bases, strict=True) if base is not None]
+    groups = [
+        (np.asarray(again) - np.median(again)) / base.sd
+        for series, base in known
+        for again in (*(night[1:] for night in series.nights), reruns.get(series.series_id, ()))
+        if len(again) > 1
+    ]
+    if not groups:
+        return 1.0
+    quiet = [group[np.abs(group) <= _spike_limit(groups)] for group in groups]
+    degrees = sum(group.size - 1 for group in quiet)
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in quiet)
+    return min(max(1 - squares / float(chdtri(degrees, _CAUTION)), 0.0), 1.0)
+
+
+def _spike_limit(groups: Sequence[NDArray[np.float64]]) -> float:
+    """Beyond this distance from its night's median a re-run is a spike. Groups are small, so all are looked at."""
+    return OUTLIER * max(1.4826 * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    shift: float
+    error: float
+    base: Spread
+    n_reruns: int
+    p_slower: float
+    p_faster: float
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """What the suite as a whole makes of one series' evidence."""
+
+    suspect: bool
+    q_slower: float
+    q_faster: float
+
+
+def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float) -> _Evidence:
+    variance = base.sd**2
+    if again:
+        fresh = _fresh(np.asarray(again), base.sd)
+        value = float(fresh.mean())
+        tonight = share * variance + (1 - share) * variance / fresh.size
+    else:
+        value, tonight = series.tonight, variance
+    error = math.sqrt(tonight + variance / base.n)
+    shift = value - base.centre
+    t = shift / error
+    return _Evidence(shift, error, base, len(again), float(stdtr(base.degrees, t)), float(stdtr(base.degrees, -t)))
+
+
+def _fresh(again: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
+    """The re-runs without those that something else disturbed: a minority far from the median."""
+    return again[np.abs(again - np.median(again)) <= OUTLIER * sd]
+
+
+def _judged(series: SeriesNights, evidence: _Evidence | None, doubt: _Doubt, rules: Rules) -> Judgement:
+    if evidence is None:
+        n = len(series.nights)
+        return Judgement(series.series_id, "NO BASELINE", f"{n} earlier nights, {NIGHTS_NEEDED} needed", n_nights=n)
+    half = t_quantile(int(evidence.base.degrees), _CONFIDENCE) * evidence.error
+    outcome, reason = _outcome(evidence, half, doubt, rules)
+    return Judgement(
+        series.series_id,
+        outcome,
+        reason,
+        math.exp(evidence.shift),
+        math.exp(evidence.shift - half),
+        math.exp(evidence.shift + half),
+        doubt.q_slower,
+        evidence.base.n,
+        evidence.n_reruns,
+    )
+
+
+def _outcome(evidence: _Evidence, half: float, doubt: _Doubt, rules: Rules) -> tuple[Outcome, str]:
+    floor = math.log1p(-rules.floor)
+    confirmed = f"in {evidence.n_reruns} fresh sessions" if evidence.n_reruns else "in one session, not run again"
+    if doubt.suspect and evidence.shift <= floor:
+        if doubt.q_slower <= rules.level:
+            return "SLOWER", confirmed
+        return "CANNOT TELL", f"slower {confirmed}, but not beyond what nights differ by"
+    if evidence.shift >= -floor and doubt.q_faster <= rules.level:
+        return "FASTER", confirmed
+    if evidence.shift - half <= math.log1p(-rules.blind):
+        return "CANNOT TELL", f"too noisy: a slowdown of {rules.blind:.0%} would not be seen"
+    return "SAME", "a suspect that fresh sessions cleared" if doubt.suspect else ""
