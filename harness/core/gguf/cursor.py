@@ -14,12 +14,13 @@ _READ_AHEAD = 1 << 20
 
 
 class Cursor:
-    """A position in the header of `shard`; bytes are fetched as they are needed and kept until the header is read."""
+    """A position in the header of `shard`. Bytes are fetched as they are needed and dropped once they are taken."""
 
     def __init__(self, shard: Shard) -> None:
         self.shard = shard
         self.position = 0
-        self._buffer = bytearray()
+        self._window = bytearray()
+        self._window_start = 0
 
     @property
     def remaining(self) -> int:
@@ -33,7 +34,7 @@ class Cursor:
         start = self.position
         self._need(start, n_bytes, what)
         self.position = start + n_bytes
-        return bytes(self._buffer[start : self.position])
+        return bytes(self._window[start - self._window_start : self.position - self._window_start])
 
     def u32(self, what: str) -> int:
         return int(_U32.unpack(self.take(4, what))[0])
@@ -62,11 +63,12 @@ class Cursor:
         """`n_items` strings undecoded: the bytes that hold them, where each starts in those, and how long each is."""
         origin = position = self.position
         starts, lengths = array("q"), array("q")
-        loaded, unpack, size = self._buffer, _U64.unpack_from, self.shard.size_bytes
+        self._need(position, 0, what)
+        window, window_start, unpack, size = self._window, self._window_start, _U64.unpack_from, self.shard.size_bytes
         for index in range(n_items):
-            if position + 8 > len(loaded):
+            if position + 8 > window_start + len(window):
                 self._need(position, 8, f"string {index} of {what}")
-            (n_bytes,) = unpack(loaded, position)
+            (n_bytes,) = unpack(window, position - window_start)
             position += 8
             if n_bytes > size - position or n_bytes > limits.MAX_STRING_BYTES:
                 raise self.fail(f"string {index} of {what} claims {n_bytes} bytes, but {size - position} are left")
@@ -82,6 +84,14 @@ class Cursor:
             raise self.fail(f"ends within {what}: {n_bytes} bytes expected, {left} left")
         if end > limits.MAX_HEADER_BYTES:
             raise self.fail(f"the header goes on for more than {limits.MAX_HEADER_BYTES} bytes, in {what}", BEYOND)
-        while len(self._buffer) < end:
-            ahead = max(end - len(self._buffer), _READ_AHEAD)
-            self._buffer += self.shard.read_some(len(self._buffer), min(ahead, limits.MAX_HEADER_BYTES))
+        self._forget()
+        while (loaded := self._window_start + len(self._window)) < end:
+            ahead = min(max(end - loaded, _READ_AHEAD), limits.MAX_HEADER_BYTES)
+            self._window += self.shard.read_some(loaded, ahead)
+
+    def _forget(self) -> None:
+        """Drop what was taken, in large pieces, and nothing while strings after `position` are being measured."""
+        taken = self.position - self._window_start
+        if taken >= _READ_AHEAD:
+            del self._window[:taken]
+            self._window_start = self.position

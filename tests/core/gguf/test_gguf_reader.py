@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 from importlib.util import find_spec
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gguf_bytes import BOOL, F32, F64, I32, IQ4_KS, Q8_0, STRING, U8, array, ggu
 from harness.core.errors import GgufError, UnsupportedError
 from harness.core.formats.table import BY_NAME
 from harness.core.gguf import TensorInfo, open_gguf
-from harness.core.gguf.writer import TensorSource, write_gguf, write_split
+from harness.core.gguf.writer import TensorSource, Value, write_gguf, write_split
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -155,6 +156,22 @@ def test_a_real_model_opens() -> None:
         assert file.metadata["tokenizer.ggml.tokens"][2] == "<|im_end|>"
         assert file.tensors["blk.29.ffn_down.weight"].shape == (576, 1536)
         assert len(file.tensors) == 272
+
+
+def test_a_header_larger_than_what_is_read_at_once_is_read_right(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    metadata: dict[str, Value] = {}
+    for i in range(4):
+        metadata[f"texts.{i}"] = [f"{i}.{j}" * 3 for j in range(90_000)]
+        metadata[f"numbers.{i}"] = np.arange(300_000 * i, 300_000 * (i + 1), dtype=np.int64)
+        metadata[f"long.{i}"] = str(i) * 1_500_000
+    write_gguf(path, metadata, [vector("a", 1, 2)])
+    with open_gguf(path) as file:
+        for key, value in metadata.items():
+            found = file.metadata[key]
+            assert type(found) is str or len(found) == len(value)  # type: ignore[arg-type]
+            assert found == value if type(found) is str else all(map(eq, found, value))  # type: ignore[arg-type]
+        assert file.read("a").view(np.float32).tolist() == [[1, 2]]
 
 
 def test_a_vocabulary_of_262144_costs_its_bytes_and_little_more(tmp_path: Path) -> None:
