@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as oracle
 
-from harness.stats.paired import compare
+from harness.stats.paired import compare, precise_enough
 from harness.stats.power import MOST_PAIRS
 
 times = st.integers(1_000, 10**12)
@@ -124,3 +124,13 @@ def test_the_pairs_asked_for_do_settle_it() -> None:
 
 def _draw(rng: np.random.Generator, effect: float, sd: float, n: int) -> tuple[list[int], list[int]]:
     return (1e9 * np.exp(rng.normal(math.log1p(effect), sd, n))).astype(np.int64).tolist(), [10**9] * n
+
+
+def test_pairs_are_enough_by_their_precision_whatever_they_say() -> None:
+    rng = np.random.default_rng(9)
+    steady, loose = rng.normal(0, 0.002, 10), rng.normal(0, 0.05, 10)
+    for effect in (0.0, 0.02):
+        b = np.full(10, 10**9).tolist()
+        assert precise_enough((1e9 * np.exp(steady + effect)).astype(np.int64).tolist(), b)
+        assert not precise_enough((1e9 * np.exp(loose + effect)).astype(np.int64).tolist(), b)
+    assert not precise_enough([100], [100])
