@@ -7,21 +7,21 @@ namespace limits {
 
 // A buffer on pages of the wanted kind, every page touched. `ok()` is false where the system did not give such pages.
 class Pages {
-  public:
-    Pages(size_t bytes, bool huge);
-    ~Pages();
-    Pages(const Pages&) = delete;
-    Pages& operator=(const Pages&) = delete;
+ public:
+  Pages(size_t bytes, bool huge);
+  ~Pages();
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
 
-    bool ok() const { return ok_; }
-    const char* data() const { return data_; }
-    size_t bytes() const { return bytes_; }
+  bool ok() const { return ok_; }
+  const char* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
 
-  private:
-    char* mapping_ = nullptr;
-    char* data_ = nullptr;
-    size_t bytes_;
-    bool ok_ = false;
+ private:
+  char* mapping_ = nullptr;
+  char* data_ = nullptr;
+  size_t bytes_;
+  bool ok_ = false;
 };
 
 // Bytes per second that `n_threads` threads read together, each its own contiguous share, with a prefetch

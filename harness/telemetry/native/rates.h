@@ -11,9 +11,9 @@
 namespace limits {
 
 struct Rate {
-    const char* name;  // "int8 maddubs+madd avx2"
-    bool (*supported)();
-    double (*macs)(long rounds);  // runs `rounds` rounds, returns how many multiply-accumulates that was
+  const char* name;  // "int8 maddubs+madd avx2"
+  bool (*supported)();
+  double (*macs)(long rounds);  // runs `rounds` rounds, returns how many multiply-accumulates that was
 };
 
 // Everything compiled in; ends with a row whose name is null.

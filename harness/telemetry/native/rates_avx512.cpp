@@ -18,8 +18,7 @@ inline Vec madd(Vec a, Vec b) { return _mm512_madd_epi16(a, b); }
 inline Vec add16(Vec a, Vec b) { return _mm512_add_epi16(a, b); }
 inline Vec add32(Vec a, Vec b) { return _mm512_add_epi32(a, b); }
 inline Vec fma32(Vec a, Vec b, Vec c) {
-    return _mm512_castps_si512(
-        _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(c)));
+  return _mm512_castps_si512(_mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(c)));
 }
 
 }  // namespace
@@ -29,18 +28,18 @@ inline Vec fma32(Vec a, Vec b, Vec c) {
 namespace {
 
 double vnni(long rounds) {
-    Chains sum;
-    Vec activation = fill8(3);
-    const Vec even = fill8(1), odd = fill8(2);
-    for (long round = 0; round < rounds; ++round) {
-        UNROLL
-        for (int i = 0; i < kChains; ++i) {
-            asm volatile("" : OPAQUE(activation));
-            sum.at[i] = _mm512_dpbusd_epi32(sum.at[i], activation, (i % 2 == 0 ? even : odd));
-        }
+  Chains sum;
+  Vec activation = fill8(3);
+  const Vec even = fill8(1), odd = fill8(2);
+  for (long round = 0; round < rounds; ++round) {
+    UNROLL
+    for (int i = 0; i < kChains; ++i) {
+      asm volatile("" : OPAQUE(activation));
+      sum.at[i] = _mm512_dpbusd_epi32(sum.at[i], activation, (i % 2 == 0 ? even : odd));
     }
-    sum.keep();
-    return static_cast<double>(rounds) * kChains * kBytes;
+  }
+  sum.keep();
+  return static_cast<double>(rounds) * kChains * kBytes;
 }
 
 bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"); }
