@@ -1,0 +1,79 @@
+"""A context: one native program with its KV cache, and the calls that run it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.backend import LogitsOf
+from harness.core.cpu.buffers import assign_buffers
+from harness.core.cpu.compile import Compiler, Matrices
+from harness.core.cpu.native_module import native
+from harness.core.errors import OutOfMemoryError, PlanError, SessionError
+from harness.core.options import Options
+from harness.core.program.op import Program
+
+
+class CpuContext:
+    """KV cache, scratch and threads for one stream of tokens; see `harness.core.backend.Context`.
+
+    After the last layer's keys and values are stored only the tokens whose logits are wanted are carried on, so
+    `expert_counts` of the last layer counts those alone.
+    """
+
+    def __init__(self, program: Program, options: Options, matrices: Matrices, kernels: str) -> None:
+        buffers = assign_buffers(program.ops, program.values)
+        self._program = program
+        self._n_ctx, self._ubatch = options.n_ctx, options.ubatch
+        try:
+            self._native: Any = native().Context(
+                kernels=kernels,
+                ubatch=options.ubatch,
+                n_ctx=options.n_ctx,
+                n_vocab=program.n_vocab,
+                n_threads=options.threads or len(native().usable_cores()),
+                buffers=list(buffers.columns),
+            )
+            compiler = Compiler(self._native, program, buffers, matrices, options.n_ctx)
+            for op in program.ops:
+                compiler.add(op)
+            self._native.seal()
+        except MemoryError as error:
+            raise OutOfMemoryError(
+                f"a context of {options.n_ctx:,} positions and ubatches of {options.ubatch:,} tokens needs more memory "
+                "than the host has left; use a smaller n_ctx or ubatch"
+            ) from error
+        except (ValueError, IndexError) as error:
+            raise PlanError(f"the CPU backend cannot run this program: {error}") from error
+        self._compiler = compiler
+
+    def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
+        """One ubatch. Errors: SessionError for tokens that do not fit the context or the vocabulary."""
+        n_outputs = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+        logits = np.empty((n_outputs, self._program.n_vocab), np.float32) if n_outputs else None
+        try:
+            self._native.run(np.ascontiguousarray(tokens, np.int32), position, logits)
+        except ValueError as error:
+            raise SessionError(f"{len(tokens)} tokens at position {position} cannot be processed: {error}") from error
+        return logits
+
+    def value(self, name: str, n_tokens: int) -> NDArray[np.float32]:
+        """What a float value holds after a run, [n_tokens, columns]; for tests, of the program's last values only."""
+        place = self._compiler.place(name)
+        out = np.empty((n_tokens, place[1]), np.float32)
+        self._native.read(place, out)
+        return out
+
+    def expert_counts(self) -> NDArray[np.int64]:
+        """See `harness.core.backend.Context`."""
+        n_layer = 1 + max((op.layer for op in self._program.ops), default=-1)
+        n_expert = max((int(op.params["n_expert"]) for op in self._program.ops if op.name == "route"), default=0)
+        counts = np.zeros((n_layer, n_expert), np.int64)
+        for index, layer in enumerate(self._compiler.routed_layers):
+            layer_counts = self._native.counts(index)
+            counts[layer, : len(layer_counts)] = layer_counts
+        return counts
+
+    def close(self) -> None:
+        """Stop the threads and free the cache."""
+        self._native = None

@@ -1,0 +1,5 @@
+#include "formats/grids.h"
+
+namespace harness {
+#include "grids.inc"
+}  // namespace harness

@@ -1,0 +1,25 @@
+// Kernels for AVX2 with FMA and F16C; this file alone is compiled with those flags.
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "kernels/vector_avx2.h"
+
+
+
+namespace harness {
+namespace avx2 {
+
+constexpr int kPanels = 1;
+constexpr int kTileTokens = 6;
+
+#include "kernels/floats.inc"
+#include "kernels/product.inc"
+#include "kernels/attention.inc"
+#include "kernels/table.inc"
+
+}  // namespace avx2
+
+const Kernels kAvx2Kernels = avx2::make_table("avx2");
+
+}  // namespace harness

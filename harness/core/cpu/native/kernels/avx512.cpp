@@ -1,0 +1,25 @@
+// Kernels for AVX-512 with VNNI; this file alone is compiled with those flags.
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "kernels/vector_avx512.h"
+
+
+
+namespace harness {
+namespace avx512 {
+
+constexpr int kPanels = 2;
+constexpr int kTileTokens = 12;
+
+#include "kernels/floats.inc"
+#include "kernels/product.inc"
+#include "kernels/attention.inc"
+#include "kernels/table.inc"
+
+}  // namespace avx512
+
+const Kernels kAvx512Kernels = avx512::make_table("avx512");
+
+}  // namespace harness

@@ -1,0 +1,28 @@
+// Kernels for any processor; slow, and the definition of what the others compute.
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "kernels/vector_scalar.h"
+
+#undef UNROLL
+#define UNROLL(n)  // arrays need no registers of their own
+
+
+
+namespace harness {
+namespace scalar {
+
+constexpr int kPanels = 1;
+constexpr int kTileTokens = 4;
+
+#include "kernels/floats.inc"
+#include "kernels/product.inc"
+#include "kernels/attention.inc"
+#include "kernels/table.inc"
+
+}  // namespace scalar
+
+const Kernels kScalarKernels = scalar::make_table("scalar");
+
+}  // namespace harness

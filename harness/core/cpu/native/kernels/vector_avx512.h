@@ -1,0 +1,143 @@
+// Vectors of AVX-512 (F, BW, VL, VNNI). Sixteen lanes are one register; eight are an AVX one.
+// vpdpbusd sums four unsigned x signed products in int32 without saturation, so every format takes the same path.
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "kernels/inline.h"
+#include "kernels/kernels.h"
+
+namespace harness::avx512 {
+
+
+
+struct Lanes8 {
+  __m256 v;
+};
+struct Lanes16 {
+  __m512 v;
+};
+struct Ints16 {
+  __m512i v;
+};
+struct Codes {
+  __m512i v;
+};
+
+template <class V>
+V splat(float x);
+template <>
+INLINE Lanes8 splat<Lanes8>(float x) {
+  return {_mm256_set1_ps(x)};
+}
+template <>
+INLINE Lanes16 splat<Lanes16>(float x) {
+  return {_mm512_set1_ps(x)};
+}
+template <class V>
+V load(const float* p);
+template <>
+INLINE Lanes8 load<Lanes8>(const float* p) {
+  return {_mm256_loadu_ps(p)};
+}
+template <>
+INLINE Lanes16 load<Lanes16>(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
+INLINE void store(float* p, Lanes8 x) { _mm256_storeu_ps(p, x.v); }
+INLINE void store(float* p, Lanes16 x) { _mm512_storeu_ps(p, x.v); }
+
+#define HARNESS_BINARY(name)                                                        \
+  INLINE Lanes8 name(Lanes8 x, Lanes8 y) { return {_mm256_##name##_ps(x.v, y.v)}; } \
+  INLINE Lanes16 name(Lanes16 x, Lanes16 y) { return {_mm512_##name##_ps(x.v, y.v)}; }
+HARNESS_BINARY(add)
+HARNESS_BINARY(sub)
+HARNESS_BINARY(mul)
+HARNESS_BINARY(div)
+HARNESS_BINARY(max)
+HARNESS_BINARY(min)
+#undef HARNESS_BINARY
+
+INLINE Lanes8 fma(Lanes8 x, Lanes8 y, Lanes8 z) { return {_mm256_fmadd_ps(x.v, y.v, z.v)}; }
+INLINE Lanes16 fma(Lanes16 x, Lanes16 y, Lanes16 z) { return {_mm512_fmadd_ps(x.v, y.v, z.v)}; }
+INLINE Lanes16 absolute(Lanes16 x) { return {_mm512_abs_ps(x.v)}; }
+INLINE Lanes16 power_of_two(Lanes16 n) {
+  const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23))};
+}
+INLINE Lanes16 zero_below(Lanes16 value, Lanes16 x, float bound) {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(bound), _CMP_NLT_UQ), value.v)};
+}
+INLINE Lanes8 low(Lanes16 x) { return {_mm512_castps512_ps256(x.v)}; }
+INLINE Lanes8 high(Lanes16 x) {
+  return {_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x.v), 1))};
+}
+
+INLINE Lanes16 load_half16(const std::uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+INLINE void store_half16(std::uint16_t* p, Lanes16 x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT));
+}
+INLINE Lanes8 load_half8(const std::uint8_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+INLINE Lanes8 load_bfloat8(const std::uint8_t* p) {
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))};
+}
+INLINE void store_int8(std::int8_t* p, Lanes16 x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x.v)));
+}
+
+INLINE Ints16 add(Ints16 x, Ints16 y) { return {_mm512_add_epi32(x.v, y.v)}; }
+INLINE Lanes16 to_float(Ints16 x) { return {_mm512_cvtepi32_ps(x.v)}; }
+
+INLINE Codes load_codes(const std::uint8_t* p) { return {_mm512_load_si512(p)}; }
+
+constexpr int parts_of(Kind kind) { return shape_of(kind).groups; }
+
+template <Kind K>
+struct Dot {
+  __m512i sum;
+
+  Dot() = default;
+  INLINE explicit Dot(const std::uint32_t* start) : sum(_mm512_set1_epi32(static_cast<std::int32_t>(*start))) {}
+  using Weights = Codes;
+  INLINE static Weights prepare(Codes codes) { return codes; }
+  INLINE void step(const Weights& codes, const std::uint32_t* activation) {
+    sum = _mm512_dpbusd_epi32(sum, codes.v, _mm512_set1_epi32(static_cast<std::int32_t>(*activation)));
+  }
+  INLINE Ints16 ints() const { return {sum}; }
+  INLINE static Lanes16 total(Ints16 ints, const float*) { return to_float(ints); }
+};
+
+struct PairSums {
+  std::int32_t v[2][2];
+};
+
+INLINE void permute(Order order, const std::int8_t* block, std::uint32_t* dwords) {
+  __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
+  if (order == Order::pairs) {
+    x = _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(
+                                   _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(dwords), x);
+}
+
+INLINE PairSums pair_sums(const std::uint32_t* dwords) {
+  const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(dwords));
+  const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), x);
+  const __m256i two = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0x4e));
+  const __m256i four = _mm256_add_epi32(two, _mm256_shuffle_epi32(two, 0xb1));
+  return {{{_mm256_extract_epi32(four, 0), 0}, {_mm256_extract_epi32(four, 4), 0}}};
+}
+
+INLINE std::uint32_t start_of(const Packing& packing, std::int32_t even, std::int32_t odd) {
+  return static_cast<std::uint32_t>(-packing.bias * (even + odd));
+}
+
+
+
+}  // namespace harness::avx512

@@ -1,0 +1,245 @@
+// The Python face of the CPU backend: weights and programs. Numbers are checked here or below, never by Python alone.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "ops/program.h"
+
+namespace nb = nanobind;
+
+namespace harness {
+namespace {
+
+using Bytes = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
+using FloatTable = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using TokenIds = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutFloats = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Place = std::pair<std::int64_t, std::int64_t>;  // buffer, columns
+
+const FormatInfo& format_named(const std::string& name) {
+  const FormatInfo* format = find_format(name);
+  if (format == nullptr) throw std::invalid_argument("format " + name + " has no decoder");
+  return *format;
+}
+
+const Kernels& kernels_named(const std::string& name) {
+  for (const Kernels* kernels : usable_kernels()) {
+    if (kernels->name == name) return *kernels;
+  }
+  throw std::invalid_argument("kernels " + name + " cannot run on this processor");
+}
+
+template <class E>
+E one_of(const std::string& name, std::initializer_list<std::pair<const char*, E>> choices) {
+  for (const auto& [text, value] : choices) {
+    if (name == text) return value;
+  }
+  throw std::invalid_argument("unknown choice " + name);
+}
+
+Activation activation_named(const std::string& name) {
+  return one_of<Activation>(name, {{"swiglu", Activation::swiglu}, {"swiglu_oai", Activation::swiglu_oai}});
+}
+
+std::span<const float> flat(const FloatTable& table) { return {table.data(), table.size()}; }
+
+/// A program under construction and in use, with the handles Python passes around.
+class Context {
+ public:
+  Context(const std::string& kernels, std::int64_t ubatch, std::int64_t n_ctx, std::int64_t n_vocab, int n_threads,
+          const std::vector<std::int64_t>& buffers)
+      : program_(kernels_named(kernels), {ubatch, n_ctx, n_vocab, n_threads}, buffers), n_vocab_(n_vocab) {}
+
+  void add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window) {
+    program_.add_cache(n_head_kv, head_dim, head_dim_v, window);
+  }
+  void add_rope(const FloatTable& cosine, const FloatTable& sine) {
+    program_.add_rope(flat(cosine), flat(sine), static_cast<std::int64_t>(cosine.shape(1)));
+  }
+  void embed(Weight table, Place x) {
+    if (table->rows() < n_vocab_) throw std::invalid_argument("the table has fewer rows than the vocabulary");
+    program_.add<Embed>(std::move(table), at(x));
+  }
+  void rms_norm(const Weight& norm, float eps, Place x, Place y) {
+    program_.add<RmsNorm>(program_.workspace(), norm, eps, at(x), at(y));
+  }
+  void qkv(const std::vector<std::pair<Weight, Weight>>& projections, const Weight& q_norm, const Weight& k_norm,
+           std::size_t slot, int n_head, float eps, const std::string& rope, std::size_t rope_table, Place h, Place q) {
+    std::vector<Projection> found;
+    for (const auto& [weight, bias] : projections) found.push_back({weight, bias});
+    const auto kind = one_of<Rope>(rope, {{"none", Rope::none}, {"neox", Rope::neox}, {"norm", Rope::norm}});
+    const RopeTable table = kind == Rope::none ? RopeTable{} : program_.rope(rope_table);
+    program_.add<Qkv>(program_.workspace(), std::move(found), q_norm, k_norm, QkvParams{n_head, eps, kind, table},
+                      program_.cache(slot), at(h), at(q));
+  }
+  void attention(const Weight& sinks, std::size_t slot, int n_head, float scale, Place q, Place a) {
+    program_.add<Attention>(program_.workspace(), sinks, n_head, scale, program_.cache(slot), at(q), at(a));
+  }
+  void linear(Weight weight, const Weight& bias, Place x, std::optional<Place> residual, Place y) {
+    program_.add<Linear>(program_.workspace(), std::move(weight), bias, at(x), maybe(residual), at(y));
+  }
+  /// Returns the handle of the routing.
+  std::size_t route(Weight router, const Weight& bias, int top_k, const std::string& gating, bool renorm,
+                    float weight_scale, Place h) {
+    const auto kind = one_of<Gating>(
+        gating,
+        {{"softmax", Gating::softmax}, {"sigmoid", Gating::sigmoid}, {"softmax_topk", Gating::softmax_topk}});
+    const auto n_expert = static_cast<int>(router->rows());
+    const RouteParams params{n_expert, top_k, kind, renorm, weight_scale};
+    std::int64_t* counts = program_.add_counts(n_expert).data();
+    program_.add<Route>(program_.workspace(), std::move(router), bias, params, counts, at(h), program_.add_routing());
+    return n_routings_++;
+  }
+  /// Returns the handle of the activations.
+  std::size_t moe_up_gate(const Weight& gate, const Weight& up, const Weight& gate_bias, const Weight& up_bias,
+                          const FeedForwardParams& params, Place h, std::size_t routing, Place act) {
+    program_.add<MoeUpGate>(program_.workspace(), GateUp{gate, up, gate_bias, up_bias}, params, at(h),
+                            program_.routing(routing), program_.add_act(act.first, act.second));
+    return n_acts_++;
+  }
+  void moe_down(Weight down, const Weight& bias, const FeedForwardParams& params, std::size_t act, std::size_t routing,
+                std::optional<Place> x, Place y) {
+    program_.add<MoeDown>(program_.workspace(), std::move(down), bias, params, program_.act(act),
+                          program_.routing(routing), maybe(x), at(y));
+  }
+  void ffn(const Weight& gate, const Weight& up, Weight down, const FeedForwardParams& params, Place h,
+           std::optional<Place> x, Place y) {
+    program_.add<Ffn>(program_.workspace(), GateUp{gate, up, {}, {}}, std::move(down), params, at(h), maybe(x), at(y));
+  }
+  void logits(Weight output, Place h) {
+    expect("output", *output, 1, n_vocab_, h.second);
+    program_.add<Logits>(program_.workspace(), std::move(output), at(h));
+  }
+  void seal() { program_.seal(); }
+
+  void run(const TokenIds& ids, std::int64_t position, std::optional<OutFloats> logits) {
+    const std::int64_t outputs = logits ? static_cast<std::int64_t>(logits->shape(0)) : 0;
+    if (logits && static_cast<std::int64_t>(logits->shape(1)) != n_vocab_) {
+      throw std::invalid_argument("logits have as many columns as the vocabulary has tokens");
+    }
+    const std::span<const std::int32_t> tokens{ids.data(), ids.size()};
+    float* out = logits ? logits->data() : nullptr;
+    const nb::gil_scoped_release released;
+    program_.run(tokens, position, outputs, out);
+  }
+
+  std::vector<std::int64_t> counts(std::size_t routing) const { return program_.counts(routing); }
+
+  /// A float value's first `tokens` rows, for tests: only a value whose buffer no later op took still holds them.
+  void read(Place value, const OutFloats& out) const {
+    const Value found = at(value);
+    if (out.shape(0) > static_cast<std::size_t>(program_.ubatch()) ||
+        out.shape(1) != static_cast<std::size_t>(found.columns)) {
+      throw std::invalid_argument("the array's shape is not the value's");
+    }
+    std::copy(found.data, found.data + out.size(), out.data());
+  }
+
+ private:
+  Value at(Place place) const { return program_.value(place.first, place.second); }
+  Value maybe(std::optional<Place> place) const { return place ? at(*place) : Value{}; }
+
+  Program program_;
+  std::int64_t n_vocab_;
+  std::size_t n_routings_ = 0;
+  std::size_t n_acts_ = 0;
+};
+
+std::span<const std::uint8_t> flat(const Bytes& bytes) { return {bytes.data(), bytes.size()}; }
+
+FeedForwardParams feed_forward_params(int n_expert, int top_k, std::int64_t n_ff, const std::string& activation,
+                                      bool fused, bool per_expert) {
+  if (n_expert < 1 || top_k < 1 || top_k > n_expert || n_ff < 1) {
+    throw std::invalid_argument("a feed-forward part's extent is out of range");
+  }
+  return {n_expert, top_k, n_ff, activation_named(activation), fused, per_expert};
+}
+
+void bind(nb::module_& m) {
+  nb::class_<Matrix>(m, "Matrix")
+      .def(
+          "__init__",
+          [](Matrix* self, const std::string& format, std::tuple<std::int64_t, std::int64_t, std::int64_t> shape,
+             std::int64_t row_bytes, int halves) {
+            const auto [experts, rows, columns] = shape;
+            new (self) Matrix(format_named(format), {experts, rows, columns, halves}, row_bytes);
+          },
+          nb::arg("format"), nb::arg("shape"), nb::arg("row_bytes"), nb::arg("halves"))
+      .def_prop_ro("n_bytes", &Matrix::size)
+      .def("allocate", &Matrix::allocate)
+      .def("place",
+           [](Matrix& self, std::int64_t first_row, const Bytes& rows) {
+             const auto bytes = flat(rows);
+             const nb::gil_scoped_release released;
+             self.place(first_row, bytes);
+           })
+      .def(
+          "map", [](Matrix& self, const Bytes& data) { self.map(flat(data)); }, nb::keep_alive<1, 2>());
+
+  nb::class_<FeedForwardParams>(m, "FeedForwardParams")
+      .def(
+          "__init__",
+          [](FeedForwardParams* self, int n_expert, int top_k, std::int64_t n_ff, const std::string& activation,
+             bool fused, bool per_expert) {
+            new (self) FeedForwardParams(feed_forward_params(n_expert, top_k, n_ff, activation, fused, per_expert));
+          },
+          nb::arg("n_expert"), nb::arg("top_k"), nb::arg("n_ff"), nb::arg("activation"), nb::arg("fused"),
+          nb::arg("per_expert"));
+
+  nb::class_<Context>(m, "Context")
+      .def(nb::init<const std::string&, std::int64_t, std::int64_t, std::int64_t, int,
+                    const std::vector<std::int64_t>&>(),
+           nb::arg("kernels"), nb::arg("ubatch"), nb::arg("n_ctx"), nb::arg("n_vocab"), nb::arg("n_threads"),
+           nb::arg("buffers"))
+      .def("add_cache", &Context::add_cache)
+      .def("add_rope", &Context::add_rope)
+      .def("embed", &Context::embed, nb::kw_only(), nb::arg("table"), nb::arg("x"))
+      .def("rms_norm", &Context::rms_norm, nb::kw_only(), nb::arg("norm"), nb::arg("eps"), nb::arg("x"), nb::arg("y"))
+      .def("qkv", &Context::qkv, nb::kw_only(), nb::arg("projections"), nb::arg("q_norm").none(),
+           nb::arg("k_norm").none(), nb::arg("slot"), nb::arg("n_head"), nb::arg("eps"), nb::arg("rope"),
+           nb::arg("rope_table"), nb::arg("h"), nb::arg("q"))
+      .def("attention", &Context::attention, nb::kw_only(), nb::arg("sinks").none(), nb::arg("slot"),
+           nb::arg("n_head"), nb::arg("scale"), nb::arg("q"), nb::arg("a"))
+      .def("linear", &Context::linear, nb::kw_only(), nb::arg("weight"), nb::arg("bias").none(), nb::arg("x"),
+           nb::arg("residual").none(), nb::arg("y"))
+      .def("route", &Context::route, nb::kw_only(), nb::arg("router"), nb::arg("bias").none(), nb::arg("top_k"),
+           nb::arg("gating"), nb::arg("renorm"), nb::arg("weight_scale"), nb::arg("h"))
+      .def("moe_up_gate", &Context::moe_up_gate, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(),
+           nb::arg("gate_bias").none(), nb::arg("up_bias").none(), nb::arg("params"), nb::arg("h"),
+           nb::arg("routing"), nb::arg("act"))
+      .def("moe_down", &Context::moe_down, nb::kw_only(), nb::arg("down"), nb::arg("bias").none(), nb::arg("params"),
+           nb::arg("act"), nb::arg("routing"), nb::arg("x").none(), nb::arg("y"))
+      .def("ffn", &Context::ffn, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(), nb::arg("down"),
+           nb::arg("params"), nb::arg("h"), nb::arg("x").none(), nb::arg("y"))
+      .def("logits", &Context::logits, nb::kw_only(), nb::arg("output"), nb::arg("h"))
+      .def("seal", &Context::seal)
+      .def("run", &Context::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none())
+      .def("counts", &Context::counts)
+      .def("read", &Context::read);
+
+  m.def("kernel_names", [] {
+    std::vector<std::string> names;
+    for (const Kernels* kernels : usable_kernels()) names.emplace_back(kernels->name);
+    return names;
+  });
+  m.def("formats", [] {
+    std::vector<std::string> names;
+    for (const FormatInfo& format : formats()) names.emplace_back(format.name);
+    return names;
+  });
+  m.def("usable_cores", &usable_cores);
+}
+
+}  // namespace
+}  // namespace harness
+
+NB_MODULE(_native, m) { harness::bind(m); }

@@ -1,0 +1,377 @@
+#include "ops/feed_forward.h"
+
+#include <numeric>
+#include <stdexcept>
+
+namespace harness {
+namespace {
+
+constexpr int kMostSlots = 256;
+
+std::int64_t divided_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
+
+/// Numbers units of work through over several experts, each with its own count.
+class UnitMap {
+ public:
+  template <class CountOf>
+  UnitMap(const ExpertSpan& experts, CountOf count_of) : first_(experts.first) {
+    std::int64_t end = 0;
+    for (std::size_t i = experts.first; i < experts.last; ++i) ends_.push_back(end += count_of(i));
+  }
+
+  std::int64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
+
+  struct Found {
+    std::size_t expert;  // its place among the used ones
+    std::int64_t unit;   // within the expert
+  };
+  Found find(std::int64_t unit) const {
+    const auto end = std::upper_bound(ends_.begin(), ends_.end(), unit);
+    const auto index = static_cast<std::size_t>(end - ends_.begin());
+    return {first_ + index, unit - (index == 0 ? 0 : ends_[index - 1])};
+  }
+
+ private:
+  std::size_t first_;
+  std::vector<std::int64_t> ends_;
+};
+
+/// Where an expert's pairs lie among packed activations: at their places, or all at the only token there is.
+TokenRange inputs_of(const Workspace& workspace, const ExpertPairs& pairs, bool one_token) {
+  return {one_token ? 0 : pairs.first, tiles_for(workspace, pairs.count)};
+}
+
+}  // namespace
+
+UpGate::UpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, std::int64_t h_columns)
+    : workspace_(workspace), gate_(weights.gate), up_(weights.up), params_(params), columns_(h_columns) {
+  const std::int64_t n_biases = params.n_expert * params.n_ff;
+  if (up_) {
+    expect("gate", *gate_, params.n_expert, params.n_ff, h_columns);
+    expect("up", *up_, params.n_expert, params.n_ff, h_columns);
+    gate_bias_ = Floats("gate_bias", weights.gate_bias, n_biases);
+    up_bias_ = Floats("up_bias", weights.up_bias, n_biases);
+  } else {
+    expect("gate_up", *gate_, params.n_expert, 2 * params.n_ff, h_columns);
+    if (gate_->halves() != 2) throw std::invalid_argument("gate_up was not placed as two halves");
+    gate_bias_ = Floats("gate_up_bias", weights.gate_bias, 2 * n_biases);
+  }
+  const std::int64_t pairs = workspace.ubatch() * params.top_k;
+  workspace.reserve(Workspace::kTiles, Tiles::bytes(pairs, h_columns));
+  workspace.reserve(Workspace::kMoreTiles, Tiles::bytes(pairs, h_columns));
+  workspace.reserve(Workspace::kQuantised, QuantisedRows::bytes(workspace.ubatch(), h_columns));
+  if (!params.fused) workspace.reserve(Workspace::kProducts, pairs * 2 * params.n_ff * 4);
+}
+
+void UpGate::run(Worker& worker, const Value& h, const Range& range, const Routing& routing, const Act& act) const {
+  const Batch batch{{h.row(range.first), h.columns}, range.count, routing, act};
+  quantise(worker, batch);
+  const std::size_t n_used = routing.used.size();
+  const std::size_t at_once = params_.per_expert ? 1 : n_used;
+  for (std::size_t first = 0; first < n_used; first += at_once) {
+    const ExpertSpan experts{first, std::min(first + at_once, n_used)};
+    pack(worker, batch, experts);
+    if (params_.fused) {
+      fused(worker, batch, experts);
+    } else {
+      separate(worker, batch, experts);
+    }
+  }
+}
+
+void UpGate::quantise(Worker& worker, const Batch& batch) const {
+  if (!gate_->format().quantised() && !up().format().quantised()) return;
+  const auto rows = QuantisedRows::in(workspace_.region(Workspace::kQuantised), batch.tokens, columns_);
+  worker.for_each(batch.tokens, [&](std::int64_t token) {
+    workspace_.kernels().quantise(batch.h.of(token), columns_, rows.codes_of(token), rows.scales_of(token));
+  });
+}
+
+/// Packs the experts' tokens into tiles, once for each of the packings that gate and up need.
+void UpGate::pack(Worker& worker, const Batch& batch, const ExpertSpan& experts) const {
+  const auto rows = QuantisedRows::in(workspace_.region(Workspace::kQuantised), batch.tokens, columns_);
+  const bool one_token = batch.tokens == 1;
+  const ExpertSpan packed = one_token ? ExpertSpan{experts.first, experts.first + 1} : experts;
+  const UnitMap units(packed, [&](std::size_t i) {
+    return inputs_of(workspace_, batch.routing.used[i], one_token).split.count;
+  });
+  const auto pack_for = [&](const Matrix& matrix) {
+    if (!matrix.format().quantised()) return;
+    const Packing packing = packing_of(matrix.format());
+    const Tiles tiles = inputs(matrix, batch).tiles;
+    worker.for_each(units.count(), [&](std::int64_t unit) {
+      const auto found = units.find(unit);
+      const TokenRange range = inputs_of(workspace_, batch.routing.used[found.expert], one_token);
+      const std::int64_t place = range.first + range.split.first(found.unit);
+      const int n = range.split.size(found.unit);
+      const std::int8_t* codes[kMaxTileTokens];
+      const float* scales[kMaxTileTokens];
+      for (int t = 0; t < n; ++t) {
+        const std::int64_t token = one_token ? 0 : batch.routing.tokens[static_cast<std::size_t>(place + t)];
+        codes[t] = rows.codes_of(token);
+        scales[t] = rows.scales_of(token);
+      }
+      workspace_.kernels().pack(packing, codes, scales, columns_ / kBlock, tiles.at(place, n));
+    });
+  };
+  pack_for(*gate_);
+  if (packing_of(up().format()) != packing_of(gate_->format())) pack_for(up());
+}
+
+Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
+  const bool one_token = batch.tokens == 1;
+  const bool like_gate = packing_of(matrix.format()) == packing_of(gate_->format());
+  const auto region = like_gate ? Workspace::kTiles : Workspace::kMoreTiles;
+  return {{workspace_.region(region), columns_ / kBlock},
+          {batch.h.data, batch.h.stride, one_token ? nullptr : batch.routing.tokens.data()}};
+}
+
+/// Units: an expert's blocks of 32 columns, by its tokens.
+void UpGate::fused(Worker& worker, const Batch& batch, const ExpertSpan& experts) const {
+  const std::int64_t blocks = divided_up(params_.n_ff, kBlock);
+  const std::int64_t tiles_at_once = Workspace::kTokensAtOnce / workspace_.kernels().tile_tokens;
+  const bool one_token = batch.tokens == 1;
+  const UnitMap units(experts, [&](std::size_t i) {
+    return blocks * divided_up(tiles_for(workspace_, batch.routing.used[i].count).count, tiles_at_once);
+  });
+  worker.for_each(units.count(), [&](std::int64_t unit) {
+    const auto found = units.find(unit);
+    const ExpertPairs& pairs = batch.routing.used[found.expert];
+    const TokenRange all = inputs_of(workspace_, pairs, one_token);
+    const std::int64_t first = found.unit / blocks * tiles_at_once;
+    const TileSplit part = all.split.part(first, std::min(first + tiles_at_once, all.split.count));
+    fused_unit(worker, batch, pairs, found.unit % blocks, {all.split.first(first), part});
+  });
+}
+
+/// `tokens` counts from the expert's first.
+void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, std::int64_t block,
+                        const TokenRange& tokens) const {
+  const std::int64_t group = 2 * block;
+  const std::int64_t halves[2] = {group, group + 1};
+  const std::int64_t merged[4] = {2 * group, 2 * group + 1, 2 * group + 2, 2 * group + 3};
+  const auto n = static_cast<std::size_t>(std::min<std::int64_t>(2, gate_->groups_per_half() - group));
+  const TokenRange range{inputs_of(workspace_, pairs, batch.tokens == 1).first + tokens.first, tokens.split};
+  const std::int64_t stride = tokens.split.tokens * kRows;
+  float* sums = workspace_.sums(worker);
+  GatedBlock gated{};
+  gated.gate = sums;
+  gated.token_stride = kRows;
+  gated.tokens = tokens.split.tokens;
+  if (up_) {
+    workspace_.multiply(worker, *gate_, pairs.expert, {halves, n}, inputs(*gate_, batch), range, sums);
+    gated.up = sums + static_cast<std::int64_t>(n) * stride;
+    gated.group_stride = stride;
+    workspace_.multiply(worker, *up_, pairs.expert, {halves, n}, inputs(*up_, batch), range,
+                        sums + static_cast<std::int64_t>(n) * stride);
+  } else {
+    workspace_.multiply(worker, *gate_, pairs.expert, {merged, 2 * n}, inputs(*gate_, batch), range, sums);
+    gated.up = sums + stride;
+    gated.group_stride = 2 * stride;
+  }
+  activate(batch, pairs.expert, block, pairs.first + tokens.first, gated);
+}
+
+/// Activates and stores block `block` of the pairs from `place` on; `gated` says where the sums are.
+void UpGate::activate(const Batch& batch, std::int32_t expert, std::int64_t block, std::int64_t place,
+                      GatedBlock gated) const {
+  const std::int64_t n_ff = params_.n_ff;
+  const std::int64_t column = block * kBlock;
+  gated.columns = static_cast<int>(std::min<std::int64_t>(kBlock, n_ff - column));
+  gated.activation = params_.activation;
+  if (gate_bias_.data() != nullptr) {
+    gated.gate_bias = gate_bias_.at(expert * (up_ ? 1 : 2) * n_ff + column);
+    gated.up_bias = up_ ? up_bias_.at(expert * n_ff + column) : gated.gate_bias + n_ff;
+  }
+  gated.stride = n_ff;
+  if (batch.act.quantised) {
+    const auto rows = batch.act.rows(batch.tokens * params_.top_k, n_ff);
+    gated.codes = rows.codes_of(place) + column;
+    gated.scales = rows.scales_of(place) + block;
+    gated.scale_stride = n_ff / kBlock;
+  } else {
+    gated.floats = batch.act.floats() + place * n_ff + column;
+  }
+  workspace_.kernels().gated(gated);
+}
+
+/// Products into scratch [place][gate, up], then a pass that activates.
+void UpGate::separate(Worker& worker, const Batch& batch, const ExpertSpan& experts) const {
+  multiply(worker, batch, experts, *gate_, 0);
+  if (up_) multiply(worker, batch, experts, *up_, params_.n_ff);
+  const UnitMap units(experts, [&](std::size_t i) { return batch.routing.used[i].count; });
+  const auto* products = reinterpret_cast<const float*>(workspace_.region(Workspace::kProducts));
+  worker.for_each(units.count(), [&](std::int64_t unit) {
+    const auto found = units.find(unit);
+    const ExpertPairs& pairs = batch.routing.used[found.expert];
+    const std::int64_t place = pairs.first + found.unit;
+    GatedBlock gated{};
+    gated.group_stride = kRows;
+    gated.tokens = 1;
+    for (std::int64_t block = 0; block < divided_up(params_.n_ff, kBlock); ++block) {
+      gated.gate = products + place * 2 * params_.n_ff + block * kBlock;
+      gated.up = gated.gate + params_.n_ff;
+      activate(batch, pairs.expert, block, place, gated);
+    }
+  });
+}
+
+void UpGate::multiply(Worker& worker, const Batch& batch, const ExpertSpan& experts, const Matrix& matrix,
+                      std::int64_t column) const {
+  const bool one_token = batch.tokens == 1;
+  const Activations activations = inputs(matrix, batch);
+  auto* products = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
+  const auto units_of = [&](std::size_t i) {
+    return Units(workspace_, matrix, inputs_of(workspace_, batch.routing.used[i], one_token));
+  };
+  const UnitMap map(experts, [&](std::size_t i) { return units_of(i).count(); });
+  worker.for_each(map.count(), [&](std::int64_t unit) {
+    const auto found = map.find(unit);
+    const ExpertPairs& pairs = batch.routing.used[found.expert];
+    const Units units = units_of(found.expert);
+    multiply_unit(workspace_, worker, matrix, pairs.expert, units, found.unit, activations,
+                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
+                    float* out = products + (pairs.first + first) * 2 * params_.n_ff + column + row;
+                    for (std::int64_t t = 0; t < tokens; ++t) {
+                      std::copy(sums + t * kRows, sums + t * kRows + rows, out + t * 2 * params_.n_ff);
+                    }
+                  });
+  });
+}
+
+Down::Down(Workspace& workspace, Weight down, const Weight& bias, const FeedForwardParams& params,
+           std::int64_t y_columns)
+    : workspace_(workspace), down_(std::move(down)), bias_("down_bias", bias, params.n_expert * y_columns),
+      params_(params), columns_(y_columns) {
+  expect("down", *down_, params.n_expert, y_columns, params.n_ff);
+  if (params.top_k > kMostSlots) throw std::invalid_argument("more experts per token than this core can take");
+  const std::int64_t pairs = workspace.ubatch() * params.top_k;
+  if (quantised()) workspace.reserve(Workspace::kTiles, Tiles::bytes(pairs, params.n_ff));
+  workspace.reserve(Workspace::kProducts, pairs * y_columns * 4);
+}
+
+void Down::run(Worker& worker, const Act& act, const Range& range, const Routing& routing, const Value& x,
+               const Value& y) const {
+  pack(worker, act, range.count * params_.top_k, routing);
+  const Activations inputs{{workspace_.region(Workspace::kTiles), params_.n_ff / kBlock},
+                           {act.floats(), params_.n_ff, nullptr}};
+  const float* residual = x.data == nullptr ? nullptr : x.row(range.first);
+  if (range.count == 1) return one_token(worker, inputs, routing, residual, y.row(range.first));
+  multiply(worker, inputs, routing);
+  const auto* products = reinterpret_cast<const float*>(workspace_.region(Workspace::kProducts));
+  worker.for_each(range.count, [&](std::int64_t token) {
+    workspace_.kernels().combine(products + token * params_.top_k * columns_, columns_,
+                                 routing.weights.data() + token * params_.top_k, params_.top_k,
+                                 residual == nullptr ? nullptr : residual + token * columns_, columns_,
+                                 y.row(range.first + token));
+  });
+}
+
+void Down::pack(Worker& worker, const Act& act, std::int64_t n_pairs, const Routing& routing) const {
+  if (!quantised()) return;
+  const auto rows = act.rows(n_pairs, params_.n_ff);
+  const Tiles tiles{workspace_.region(Workspace::kTiles), params_.n_ff / kBlock};
+  const Packing packing = packing_of(down_->format());
+  const UnitMap units({0, routing.used.size()}, [&](std::size_t i) {
+    return tiles_for(workspace_, routing.used[i].count).count;
+  });
+  worker.for_each(units.count(), [&](std::int64_t unit) {
+    const auto found = units.find(unit);
+    const TileSplit split = tiles_for(workspace_, routing.used[found.expert].count);
+    const std::int64_t place = routing.used[found.expert].first + split.first(found.unit);
+    const int n = split.size(found.unit);
+    const std::int8_t* codes[kMaxTileTokens];
+    const float* scales[kMaxTileTokens];
+    for (int t = 0; t < n; ++t) {
+      codes[t] = rows.codes_of(place + t);
+      scales[t] = rows.scales_of(place + t);
+    }
+    workspace_.kernels().pack(packing, codes, scales, params_.n_ff / kBlock, tiles.at(place, n));
+  });
+}
+
+/// Products of all pairs, with bias, into scratch [token][slot][columns].
+void Down::multiply(Worker& worker, const Activations& inputs, const Routing& routing) const {
+  auto* products = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
+  const auto units_of = [&](std::size_t i) {
+    return Units(workspace_, *down_, inputs_of(workspace_, routing.used[i], false));
+  };
+  const UnitMap map({0, routing.used.size()}, [&](std::size_t i) { return units_of(i).count(); });
+  worker.for_each(map.count(), [&](std::int64_t unit) {
+    const auto found = map.find(unit);
+    const ExpertPairs& pairs = routing.used[found.expert];
+    multiply_unit(workspace_, worker, *down_, pairs.expert, units_of(found.expert), found.unit, inputs,
+                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
+                    const float* add = bias(pairs.expert, row);
+                    for (std::int64_t t = 0; t < tokens; ++t) {
+                      const auto place = static_cast<std::size_t>(pairs.first + first + t);
+                      float* out = products + routing.pairs[place] * columns_ + row;
+                      for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (add == nullptr ? 0.0F : add[r]);
+                    }
+                  });
+  });
+}
+
+/// One token: its slots are summed where they are multiplied.
+void Down::one_token(Worker& worker, const Activations& inputs, const Routing& routing, const float* x,
+                     float* y) const {
+  constexpr int kWide = 2 * kRows;
+  const std::int64_t groups = down_->groups();
+  worker.for_each(divided_up(groups, 2), [&](std::int64_t unit) {
+    const std::int64_t pair[2] = {2 * unit, 2 * unit + 1};
+    const auto n = static_cast<std::size_t>(std::min<std::int64_t>(2, groups - pair[0]));
+    const std::int64_t row = down_->group(pair[0]).first;
+    const std::int64_t rows = std::min<std::int64_t>(kWide, columns_ - row);
+    float* sums = workspace_.sums(worker);
+    for (const ExpertPairs& used : routing.used) {
+      float* out = sums + routing.pairs[static_cast<std::size_t>(used.first)] * kWide;
+      workspace_.multiply(worker, *down_, used.expert, {pair, n}, inputs, {used.first, {1, 1}}, out);
+      if (const float* add = bias(used.expert, row); add != nullptr) {
+        for (std::int64_t r = 0; r < rows; ++r) out[r] += add[r];
+      }
+    }
+    workspace_.kernels().combine(sums, kWide, routing.weights.data(), params_.top_k, x == nullptr ? nullptr : x + row,
+                                 rows, y + row);
+  });
+}
+
+MoeUpGate::MoeUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h,
+                     const Routing& routing, Act& act)
+    : up_gate_(workspace, weights, params, h.columns), h_(h), routing_(routing), act_(act) {}
+
+void MoeUpGate::run(Worker& worker, const Step&, const Range& range) {
+  up_gate_.run(worker, h_, range, routing_, act_);
+}
+
+MoeDown::MoeDown(Workspace& workspace, Weight down, const Weight& bias, const FeedForwardParams& params, Act& act,
+                 const Routing& routing, Value x, Value y)
+    : down_(workspace, std::move(down), bias, params, y.columns), act_(act), routing_(routing), x_(x), y_(y) {
+  act.quantised = down_.quantised();
+}
+
+void MoeDown::run(Worker& worker, const Step&, const Range& range) {
+  down_.run(worker, act_, range, routing_, x_, y_);
+}
+
+Ffn::Ffn(Workspace& workspace, const GateUp& weights, Weight down, const FeedForwardParams& params, Value h, Value x,
+         Value y)
+    : workspace_(workspace), up_gate_(workspace, weights, params, h.columns), down_(workspace, std::move(down), {}, params, y.columns),
+      h_(h), x_(x), y_(y) {
+  workspace.reserve(Workspace::kActs, Act::bytes(workspace.ubatch(), params.n_ff));
+  const auto n = static_cast<std::size_t>(workspace.ubatch());
+  everyone_.experts.assign(n, 0);
+  everyone_.weights.assign(n, 1.0F);
+  everyone_.pairs.resize(n);
+  std::iota(everyone_.pairs.begin(), everyone_.pairs.end(), 0);
+  everyone_.tokens = everyone_.pairs;
+  everyone_.used.push_back({0, 0, 0});
+}
+
+void Ffn::run(Worker& worker, const Step&, const Range& range) {
+  worker.once([&] { everyone_.used[0].count = range.count; });
+  const Act act{workspace_.region(Workspace::kActs), down_.quantised()};
+  up_gate_.run(worker, h_, range, everyone_, act);
+  down_.run(worker, act, range, everyone_, x_, y_);
+}
+
+}  // namespace harness

@@ -1,0 +1,76 @@
+// Products of several weights with the same tokens: quantise once, share out groups of rows, hand sums to a sink.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace harness {
+
+/// The forms in which a set of weights wants its activations: tiles for each packing, floats for plain weights.
+class Inputs {
+ public:
+  /// Reserves memory for up to `tokens` tokens. `weights` share their columns.
+  Inputs(Workspace& workspace, Workspace::Region region, std::int64_t tokens, std::vector<const Matrix*> weights);
+
+  /// Quantises rows of `x` into tiles of `split`, every worker its share.
+  void prepare(Worker& worker, const FloatRows& x, const TileSplit& split) const;
+
+  /// What `weight` multiplies.
+  Activations of(const Matrix& weight, const FloatRows& x) const;
+
+ private:
+  Tiles tiles(std::size_t packing) const;
+
+  Workspace& workspace_;
+  Workspace::Region region_;
+  std::int64_t tokens_;
+  std::int64_t columns_;
+  std::vector<Packing> packings_;
+};
+
+/// Units of work for one weight and some tokens: a few groups of rows by at most kTokensAtOnce tokens.
+class Units {
+ public:
+  Units(const Workspace& workspace, const Matrix& matrix, const TokenRange& tokens);
+
+
+  std::int64_t count() const { return row_units_ * token_units_; }
+  std::int64_t first_token() const { return tokens_.first; }
+
+  /// The unit's groups, in `groups`; returns how many.
+  int groups(std::int64_t unit, std::int64_t* groups) const;
+  TokenRange tokens(std::int64_t unit) const;
+
+ private:
+  TokenRange tokens_;
+  std::int64_t groups_;
+  std::int64_t groups_per_unit_;
+  std::int64_t row_units_;
+  std::int64_t tiles_per_unit_;
+  std::int64_t token_units_;
+};
+
+/// Multiplies one expert of `matrix`; sink(row, n_rows, first_token, n_tokens, sums [token][16]) takes the results,
+/// tokens counted from the units' first.
+template <class Sink>
+void multiply_unit(const Workspace& workspace, const Worker& worker, const Matrix& matrix, std::int64_t expert,
+                   const Units& units, std::int64_t unit, const Activations& activations, Sink&& sink) {
+  std::int64_t groups[Workspace::kMaxGroups];
+  const int n = units.groups(unit, groups);
+  const TokenRange tokens = units.tokens(unit);
+  const std::int64_t first = tokens.first - units.first_token();
+  float* sums = workspace.sums(worker);
+  workspace.multiply(worker, matrix, expert, {groups, static_cast<std::size_t>(n)}, activations, tokens, sums);
+  for (int i = 0; i < n; ++i) {
+    const RowGroup rows = matrix.group(groups[i]);
+    sink(rows.first, rows.count, first, tokens.split.tokens, sums + i * tokens.split.tokens * kRows);
+  }
+}
+
+/// Tokens cut as this workspace's kernels like them.
+inline TileSplit tiles_for(const Workspace& workspace, std::int64_t tokens) {
+  return {tokens, workspace.kernels().tile_tokens};
+}
+
+}  // namespace harness

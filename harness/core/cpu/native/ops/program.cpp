@@ -1,0 +1,93 @@
+#include "ops/program.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace harness {
+
+Program::Program(const Kernels& kernels, const ProgramParams& params, std::span<const std::int64_t> buffers)
+    : params_(params), buffer_columns_(buffers.begin(), buffers.end()),
+      workspace_(kernels, params.ubatch, std::max(1, params.n_threads)) {
+  if (params.ubatch < 1 || params.n_ctx < 1) throw std::invalid_argument("ubatch and n_ctx must be at least 1");
+  for (const std::int64_t columns : buffers) {
+    if (columns < 1) throw std::invalid_argument("a value needs at least one column");
+    buffers_.emplace_back(static_cast<std::size_t>(params.ubatch * columns) * sizeof(float));
+  }
+}
+
+Value Program::value(std::int64_t buffer, std::int64_t columns) const {
+  const auto index = static_cast<std::size_t>(buffer);
+  if (buffer < 0 || index >= buffers_.size() || columns < 1 || columns > buffer_columns_[index]) {
+    throw std::invalid_argument("a value does not fit its buffer");
+  }
+  return {buffers_[index].as<float>(), columns};
+}
+
+KvCache& Program::add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window) {
+  if (n_head_kv < 1 || head_dim < 1 || head_dim_v < 1 || window < 0) {
+    throw std::invalid_argument("a KV slot's extent is out of range");
+  }
+  const std::int64_t positions = (params_.n_ctx + 15) / 16 * 16;
+  caches_.push_back(std::make_unique<KvCache>(KvExtent{n_head_kv, positions, head_dim, head_dim_v, window}));
+  return *caches_.back();
+}
+
+void Program::add_rope(std::span<const float> cosine, std::span<const float> sine, std::int64_t half) {
+  const auto needed = static_cast<std::size_t>(params_.n_ctx * half);
+  if (half < 1 || cosine.size() != needed || sine.size() != needed) {
+    throw std::invalid_argument("a RoPE table is not [n_ctx][n_rot / 2]");
+  }
+  ropes_.push_back({{cosine.begin(), cosine.end()}, {sine.begin(), sine.end()}, {}});
+  Rope& rope = ropes_.back();
+  rope.table = {rope.cosine.data(), rope.sine.data(), half};
+}
+
+Routing& Program::add_routing() {
+  routings_.push_back(std::make_unique<Routing>());
+  return *routings_.back();
+}
+
+Act& Program::add_act(std::int64_t buffer, std::int64_t columns) {
+  acts_.push_back(std::make_unique<Act>(Act{reinterpret_cast<std::uint8_t*>(value(buffer, columns).data), false}));
+  return *acts_.back();
+}
+
+std::vector<std::int64_t>& Program::add_counts(std::int64_t n_expert) {
+  counts_.push_back(std::make_unique<std::vector<std::int64_t>>(static_cast<std::size_t>(n_expert)));
+  return *counts_.back();
+}
+
+void Program::seal() {
+  workspace_.allocate();
+  team_.emplace(workspace_.threads());
+}
+
+void Program::check(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs) const {
+  const auto n = static_cast<std::int64_t>(ids.size());
+  if (!team_) throw std::invalid_argument("the program is not sealed");
+  if (n < 1 || n > params_.ubatch) throw std::invalid_argument("a ubatch has 1 to " + std::to_string(params_.ubatch) + " tokens");
+  if (position < 0 || position + n > params_.n_ctx) throw std::invalid_argument("the ubatch does not fit the context");
+  if (outputs < 0 || outputs > n) throw std::invalid_argument("more outputs than tokens");
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= params_.n_vocab) throw std::invalid_argument("token " + std::to_string(id) + " is not in the vocabulary");
+  }
+}
+
+void Program::run(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs, float* logits) {
+  check(ids, position, outputs);
+  const auto n = static_cast<std::int64_t>(ids.size());
+  const Step step{ids.data(), n, position, logits};
+  const Range all{0, n};
+  const Range wanted{n - outputs, outputs};
+  team_->run([&](Worker& worker) {
+    for (std::size_t i = 0; i < ops_.size(); ++i) {
+      if (i < needs_all_tokens_) {
+        ops_[i]->run(worker, step, all);
+      } else if (outputs > 0) {
+        ops_[i]->run(worker, step, wanted);
+      }
+    }
+  });
+}
+
+}  // namespace harness

@@ -1,0 +1,93 @@
+#include "weights/matrix.h"
+
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace harness {
+namespace {
+
+[[noreturn]] void refuse(const FormatInfo& format, const std::string& why) {
+  throw std::invalid_argument(std::string(format.name) + " weight: " + why);
+}
+
+/// experts * rows * row_bytes, or 0 where that is not a size.
+std::size_t checked_size(const Extent& extent, std::int64_t row_bytes) {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(extent.experts, extent.rows, &rows) || __builtin_mul_overflow(rows, row_bytes, &bytes)) {
+    return 0;
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+}  // namespace
+
+Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes)
+    : format_(format), extent_(extent), row_bytes_(row_bytes), groups_per_half_(0), size_(0) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  for (const std::int64_t n : {extent.experts, extent.rows, extent.columns}) {
+    if (n < 1 || n > kMost) refuse(format, "an extent of " + std::to_string(n) + " is out of range");
+  }
+  if (extent.halves != 1 && extent.halves != 2) refuse(format, "has neither one nor two halves");
+  if (extent.rows % extent.halves != 0) refuse(format, "two halves need an even number of rows");
+  if (extent.columns % format.block != 0) {
+    refuse(format, std::to_string(extent.columns) + " columns are not whole blocks of " + std::to_string(format.block));
+  }
+  if (row_bytes != format.row_bytes(extent.columns)) {
+    refuse(format, std::to_string(extent.columns) + " columns take " + std::to_string(format.row_bytes(extent.columns)) +
+                       " bytes, not " + std::to_string(row_bytes));
+  }
+  size_ = checked_size(extent, row_bytes);
+  if (size_ == 0) refuse(format, "its size overflows");
+  groups_per_half_ = (extent.rows / extent.halves + kRows - 1) / kRows;
+}
+
+void Matrix::allocate() {
+  memory_ = Buffer(size_);
+  data_ = memory_.as();
+}
+
+void Matrix::place(std::int64_t first_row, std::span<const std::uint8_t> bytes) {
+  const auto row_bytes = static_cast<std::size_t>(row_bytes_);
+  const std::int64_t all_rows = extent_.experts * extent_.rows;
+  const std::size_t n_rows = bytes.size() / row_bytes;
+  if (bytes.size() % row_bytes != 0 || first_row < 0 || first_row > all_rows ||
+      n_rows > static_cast<std::size_t>(all_rows - first_row)) {
+    refuse(format_, std::to_string(bytes.size()) + " bytes at row " + std::to_string(first_row) + " do not fit " +
+                        std::to_string(all_rows) + " rows of " + std::to_string(row_bytes) + " bytes");
+  }
+  if (memory_.size() == 0) refuse(format_, "rows were placed before memory was reserved");
+  if (bytes.empty()) return;
+  std::memcpy(memory_.as() + static_cast<std::size_t>(first_row) * row_bytes, bytes.data(), bytes.size());
+}
+
+void Matrix::map(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() != size_) {
+    refuse(format_, "needs " + std::to_string(size_) + " bytes, but " + std::to_string(bytes.size()) + " were mapped");
+  }
+  data_ = bytes.data();
+}
+
+RowGroup Matrix::group(std::int64_t index) const {
+  const std::int64_t height = extent_.rows / extent_.halves;
+  const std::int64_t within = index / extent_.halves * kRows;
+  const std::int64_t left = height - within;
+  return {index % extent_.halves * height + within, static_cast<int>(left < kRows ? left : kRows)};
+}
+
+void Matrix::decode_row(std::int64_t expert, std::int64_t row_index, float* out) const {
+  decode_floats(format_, row(expert, row_index), 0, extent_.columns, out);
+}
+
+std::unique_ptr<Buffer> floats_of(const Matrix& matrix) {
+  const std::int64_t rows = matrix.experts() * matrix.rows();
+  auto floats = std::make_unique<Buffer>(static_cast<std::size_t>(rows * matrix.columns()) * sizeof(float));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    matrix.decode_row(0, row, floats->as<float>() + row * matrix.columns());
+  }
+  return floats;
+}
+
+}  // namespace harness

@@ -1,0 +1,79 @@
+// One weight as the CPU holds it, and the only check of what Python hands over.
+// Sizes are computed here from format and shape and must agree with the caller's; nothing else reads a weight's bytes.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/memory.h"
+#include "formats/format.h"
+#include "kernels/kernels.h"
+
+namespace harness {
+
+/// A weight's extent: `experts` matrices (1 for a plain one) of `rows` x `columns`. With `halves` 2 a matrix is two of
+/// equal height, one after the other (gate, then up), whose groups of 16 rows are numbered alternately.
+struct Extent {
+  std::int64_t experts;
+  std::int64_t rows;
+  std::int64_t columns;
+  int halves;
+};
+
+struct RowGroup {
+  std::int64_t first;  // within the expert
+  int count;           // 1 .. 16
+};
+
+class Matrix {
+ public:
+  /// Errors: std::invalid_argument where format, shape and row_bytes disagree; std::bad_alloc.
+  Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes);
+
+  const FormatInfo& format() const { return format_; }
+  std::int64_t experts() const { return extent_.experts; }
+  std::int64_t rows() const { return extent_.rows; }
+  std::int64_t columns() const { return extent_.columns; }
+  int halves() const { return extent_.halves; }
+  std::int64_t row_bytes() const { return row_bytes_; }
+  std::size_t size() const { return size_; }
+
+  /// Own memory for the rows, zero at first.
+  void allocate();
+
+  /// Takes row-form bytes of rows first_row ..; rows of all experts are numbered through. Safe from several threads
+  /// for disjoint rows. Errors: std::invalid_argument for rows that are not there.
+  void place(std::int64_t first_row, std::span<const std::uint8_t> bytes);
+
+  /// Reads from memory that the caller keeps. Errors: std::invalid_argument for another size.
+  void map(std::span<const std::uint8_t> bytes);
+
+  /// Groups of 16 rows in one expert.
+  std::int64_t groups() const { return extent_.halves * groups_per_half_; }
+  std::int64_t groups_per_half() const { return groups_per_half_; }
+  RowGroup group(std::int64_t index) const;
+
+  const std::uint8_t* row(std::int64_t expert, std::int64_t row) const {
+    return data_ + (expert * extent_.rows + row) * row_bytes_;
+  }
+
+  /// All numbers of one row.
+  void decode_row(std::int64_t expert, std::int64_t row, float* out) const;
+
+  /// Bytes a product reads for one group.
+  std::int64_t group_bytes() const { return kRows * row_bytes_; }
+
+ private:
+  const FormatInfo& format_;
+  Extent extent_;
+  std::int64_t row_bytes_;
+  std::int64_t groups_per_half_;
+  std::size_t size_;
+  Buffer memory_;
+  const std::uint8_t* data_ = nullptr;
+};
+
+/// All of a vector's or bias's numbers as floats, rows one after another.
+std::unique_ptr<Buffer> floats_of(const Matrix& matrix);
+
+}  // namespace harness
