@@ -1,7 +1,7 @@
 """ik_llama.cpp as the wheel `ik-llama-cpp-python` brings it: its own libllama, driven as its llama-bench drives it.
 
 Traps kept out of the figures: with `merge_up_gate` every llama_init_from_model permutes the merged weights again, so a
-model gets one context, ever; and `merge_up_gate` makes it ignore `fused_moe: off`, which is refused here. Known and left
+model gets one context, ever; and `merge_up_gate` makes it ignore `fused_moe: off`, which is refused here. Known, left
 alone: attention windows shorter than its tiles (tiny models only) give logits that depend on the batch.
 """
 
