@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart
 from harness.report.numbers import fixed
-from harness.report.palette import DASHES, LIGHT, marker, variant_name
+from harness.report.palette import LIGHT, dash, marker, variant_name
 
 WIDTH, HEIGHT = 6.4, 3.6
 BAR_HEIGHT = 0.42
@@ -57,7 +57,7 @@ STYLE = {
 
 def svg(chart: Chart) -> str:
     """The chart as an SVG document without legend, for a page that has one of its own."""
-    with _style():
+    with style():
         figure = figure_of(chart)
         FigureCanvasSVG(figure)
         out = io.StringIO()
@@ -67,7 +67,7 @@ def svg(chart: Chart) -> str:
 
 def image(figure: Figure, kind: str, dpi: int = 160) -> bytes:
     """A figure as a PNG or SVG file on white."""
-    with _style():
+    with style():
         FigureCanvasAgg(figure) if kind == "png" else FigureCanvasSVG(figure)
         out = io.BytesIO()
         metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
@@ -77,10 +77,15 @@ def image(figure: Figure, kind: str, dpi: int = 160) -> bytes:
 
 def figure_of(chart: Chart) -> Figure:
     """The chart alone on a figure of its own size."""
-    with _style():
-        figure = Figure(figsize=(WIDTH, _height(chart)), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=0.04))
+    with style():
+        figure = blank(WIDTH, _height(chart))
         draw(figure.add_subplot(), chart)
     return figure
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that lays itself out."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=0.04))
 
 
 def draw(axes: Axes, chart: Chart) -> None:
@@ -96,7 +101,8 @@ def draw(axes: Axes, chart: Chart) -> None:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """What every figure is made and saved in; outside of it matplotlib's defaults would show."""
     with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
@@ -117,14 +123,13 @@ def _lines(axes: Axes, chart: LineChart) -> None:
         # Later curves are drawn thinner, so that one that hides another still shows it.
         weight = max(0.0, 1 - place / 3)
         colour = LIGHT[variant_name(line.variant)]
-        reference = line.variant < 0
         style: dict[str, Any] = {
             "color": colour,
             "marker": marker(line.variant),
             "markersize": 4.2 + 2.4 * weight,
             "linewidth": 1.3 + weight,
         }
-        axes.plot(line.x, line.y, DASHES[line.variant % len(DASHES)] if not reference else ":", **style)
+        axes.plot(line.x, line.y, dash(line.variant), **style)
         known = [
             (x, y, a, b)
             for x, y, a, b in zip(line.x, line.y, line.low, line.high, strict=False)

@@ -10,7 +10,7 @@ from harness.records.record import Record
 from harness.report.blocks import Block, Code, Document, Fold, Part, Prose, Row, Section
 from harness.report.charts import Chart, CloudChart, HeatMap, LineChart
 from harness.report.document import records_document
-from harness.report.table import Column, Table
+from harness.report.table import Table
 
 _MARKUP = re.compile(r"[\\`*~|<$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|&(?=#?\w+;)")
 _LINKS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
@@ -48,39 +48,15 @@ def escape(text: str) -> str:
 
 def table_markdown(table: Table) -> str:
     """A table; where variants have several columns each, one table per variant in the PR's own columns."""
-    shared, bands = _split(table)
-    if not bands:
-        return _grid(table.full_heads, table.columns, table.rows_text(range(len(table.columns))))
-    parts = []
-    for title, places in bands:
-        chosen = [*shared, *places]
-        columns = [table.columns[place] for place in chosen]
-        heads = [f"{c.band} {c.head}" if c.variant < 0 and c.band else c.head for c in columns]
-        parts.append(f"**{escape(title)}**\n\n{_grid(heads, columns, table.rows_text(chosen))}")
-    return "\n\n".join(parts)
+    parts = table.by_variant()
+    return "\n\n".join(f"**{escape(title)}**\n\n{_grid(part)}" if title else _grid(part) for title, part in parts)
 
 
-def _split(table: Table) -> tuple[list[int], list[tuple[str, list[int]]]]:
-    """Column places outside of bands, and per variant band its title and places; the ratios go to the last."""
-    shared = [place for place, column in enumerate(table.columns) if not column.band]
-    bands: dict[str, list[int]] = {}
-    rest = []
-    for place, column in enumerate(table.columns):
-        if column.band and column.variant >= 0:
-            bands.setdefault(column.band, []).append(place)
-        elif column.band:
-            rest.append(place)
-    if not bands or min(map(len, bands.values())) == 1:
-        return shared, []
-    titled = list(bands.items())
-    titled[-1] = (titled[-1][0], titled[-1][1] + rest)
-    return shared, titled
-
-
-def _grid(heads: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    texts = [[escape(head) or " " for head in heads], *([escape(text) for text in row] for row in rows)]
+def _grid(table: Table) -> str:
+    texts = [[escape(head) or " " for head in table.full_heads]]
+    texts += [[escape(cell.text) for cell in row] for row in table.rows]
     widths = [max(3, *map(len, column)) for column in zip(*texts, strict=True)]
-    right = [column.kind == "number" for column in columns]
+    right = [column.kind == "number" for column in table.columns]
     rule = [
         ("-" * (width - 1) + ":") if at_right else "-" * width for width, at_right in zip(widths, right, strict=True)
     ]

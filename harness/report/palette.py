@@ -4,8 +4,6 @@ A variant's colour is its index; markers and dashes differ too. LIGHT and DARK h
 drawn with LIGHT can be re-coloured by name.
 """
 
-from harness.report.blocks import Mood
-
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
 
@@ -74,4 +72,6 @@ def marker(index: int) -> str:
     return MARKERS[(index if index >= 0 else -1 - index) % len(MARKERS)]
 
 
-MOOD_WORDS: dict[Mood, str] = {"good": "faster", "bad": "slower", "warn": "undecided", "": "the same", "quiet": ""}
+def dash(index: int) -> str:
+    """Matplotlib's line style of a variant; dotted for what others published."""
+    return ":" if index < 0 else DASHES[index % len(DASHES)]

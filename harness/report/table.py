@@ -5,8 +5,8 @@ A cell holds the text that people read and, where that is not enough to sort by,
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.report import numbers
@@ -53,6 +53,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    n_keys: int = 1  # leading columns that say what a row is about
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -71,9 +72,32 @@ class Table:
         """Whether a rule is drawn before the column at `place`."""
         return place > 0 and self.columns[place].band != self.columns[place - 1].band
 
-    def rows_text(self, places: Sequence[int]) -> list[list[str]]:
-        """The text of the columns at `places`, row by row."""
-        return [[row[place].text for place in places] for row in self.rows]
+    def by_variant(self) -> tuple[tuple[str, "Table"], ...]:
+        """One table per variant in the PR's own columns, where variants have several each; else the whole under "".
+
+        Columns outside of bands are in each; those of other bands (the ratios) go to the last.
+        """
+        shared = [place for place, column in enumerate(self.columns) if not column.band]
+        rest = [place for place, column in enumerate(self.columns) if column.band and column.variant < 0]
+        bands: dict[str, list[int]] = {}
+        for place, column in enumerate(self.columns):
+            if column.band and column.variant >= 0:
+                bands.setdefault(column.band, []).append(place)
+        if not bands or min(map(len, bands.values())) == 1:
+            return (("", self),)
+        last = list(bands)[-1]
+        return tuple(
+            (band, self._only((*shared, *places, *(rest if band == last else ())))) for band, places in bands.items()
+        )
+
+    def _only(self, places: tuple[int, ...]) -> "Table":
+        """The columns at `places` with headings of their own."""
+        chosen = [self.columns[place] for place in places]
+        columns = tuple(
+            replace(c, head=f"{c.band} {c.head}" if c.band and c.variant < 0 else c.head, band="") for c in chosen
+        )
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return replace(self, columns=columns, rows=rows)
 
     @property
     def full_heads(self) -> tuple[str, ...]:

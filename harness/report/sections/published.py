@@ -26,12 +26,13 @@ def section(found: Sequence[Group], wanted: Sequence[str]) -> Section | None:
     blocks: list[Block] = [Prose(problem, "bad") for problem in problems]
     if tables:
         sweeps = [table for table in tables if table.kind == "sweep"]
-        charts = tuple(c for group in found for phase in PHASES if (c := _chart(group, phase, sweeps)) is not None)
+        charts = tuple(c for group in found for phase in PHASES if (c := beside(group, phase, sweeps)) is not None)
         blocks += [Prose(WARNING, "warn"), *((Row(charts),) if charts else ()), *map(_fold, tables)]
     return Section("published", "Published by others", "Published", tuple(blocks))
 
 
-def _chart(group: Group, phase: Phase, sweeps: Sequence[Published]) -> LineChart | None:
+def beside(group: Group, phase: Phase, sweeps: Sequence[Published]) -> LineChart | None:
+    """A group's curves with published sweeps under them; None where either is missing."""
     ours: Chart | None = phase_chart(group, phase)
     if not sweeps or not isinstance(ours, LineChart):
         return None

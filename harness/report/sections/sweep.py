@@ -32,7 +32,7 @@ def single_table(group: Group, variant: Variant) -> Table | None:
         return None
     columns = (*_work_columns(), *_measured_columns("", -1))
     rows = tuple((*_work(depth, sweep), *sweep.cells(depth)) for depth in sweep.depths)
-    return Table(f"{group.key}-sweep-{variant.index}", variant.label, columns, rows)
+    return Table(f"{group.key}-sweep-{variant.index}", variant.label, columns, rows, n_keys=3)
 
 
 def pair_table(group: Group, pair: Pair) -> Table | None:
@@ -59,7 +59,7 @@ def pair_table(group: Group, pair: Pair) -> Table | None:
         for depth in depths
     )
     key = f"{group.key}-pair-{pair.base.index}-{pair.other.index}"
-    return Table(key, f"{pair.base.label} and {pair.other.label}", columns, rows)
+    return Table(key, f"{pair.base.label} and {pair.other.label}", columns, rows, n_keys=3)
 
 
 class Sweep:
