@@ -13,6 +13,8 @@ from gguf_bytes import BOOL, F32, F64, I32, IQ4_KS, Q8_0, STRING, U8, array, ggu
 from harness.core.errors import GgufError, UnsupportedError
 from harness.core.formats.table import BY_NAME
 from harness.core.gguf import TensorInfo, open_gguf
+from harness.core.gguf.header import read_header
+from harness.core.gguf.shard import Shard
 from harness.core.gguf.writer import TensorSource, Value, write_gguf, write_split
 
 
@@ -131,6 +133,38 @@ def test_a_file_that_shrinks_after_opening_is_an_error_not_a_crash(tmp_path: Pat
     os.truncate(path, path.stat().st_size - 4)
     with pytest.raises(GgufError, match="changed while it was read"):
         file.read("a")
+
+
+def test_a_header_that_shrinks_while_it_is_read_is_an_error_too(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    write_gguf(path, {}, [vector("a", 1)])
+    shard = Shard(path)
+    os.truncate(path, 10)
+    with pytest.raises(GgufError, match="changed while it was read"):
+        read_header(shard, 0)
+    with pytest.raises(GgufError, match="changed while it was read"):
+        shard.map()
+
+
+def test_reading_past_the_end_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    write_gguf(path, {}, [vector("a", 1)])
+    with open_gguf(path) as file, pytest.raises(GgufError):
+        file.read_into(0, file.size_bytes - 4, np.zeros(8, np.uint8))
+
+
+def test_a_mapped_file_is_the_file_and_outlives_the_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    write_gguf(path, {}, [vector("a", 1, 2, 3)])
+    with open_gguf(path) as file:
+        mapped = file.map(0)
+    assert mapped.tobytes() == path.read_bytes()
+    assert not mapped.flags.writeable
+
+
+def test_a_vocabulary_prints_as_its_length(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "m.gguf", {"texts": ["a", "b"]}, [])
+    assert repr(open_gguf(tmp_path / "m.gguf").metadata["texts"]) == "<2 strings>"
 
 
 def test_parts_of_a_tensor_can_be_read_where_they_lie(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.formats.table import BY_NAME
 from harness.core.gguf import open_gguf
-from harness.core.gguf.writer import TensorSource, Value, write_gguf
+from harness.core.gguf.writer import TensorSource, Value, write_gguf, write_hollow
 
 F32 = BY_NAME["F32"]
 SCALARS = st.one_of(
@@ -49,6 +49,18 @@ def test_tensors_lie_apart_on_the_alignment(sizes: list[int], power: int, tmp_pa
         for i, size in enumerate(sizes):
             assert file.tensors[f"t{i}"].offset % (1 << power) == 0
             assert file.read(f"t{i}").view(np.float32).tolist() == [[i] * size]
+
+
+def test_a_hollow_file_has_the_header_and_the_size_but_no_weights(tmp_path: Path) -> None:
+    tensors = [
+        TensorSource(f"t{i}", F32, (1 << 20,), lambda: [np.ones(1 << 20, np.float32).view(np.uint8)]) for i in (0, 1)
+    ]
+    write_gguf(tmp_path / "full", {"a": 1}, tensors)
+    write_hollow(tmp_path / "hollow", {"a": 1}, tensors)
+    with open_gguf(tmp_path / "full") as full, open_gguf(tmp_path / "hollow") as hollow:
+        assert dict(hollow.tensors) == dict(full.tensors)
+        assert hollow.size_bytes == full.size_bytes
+    assert (tmp_path / "hollow").stat().st_blocks * 512 < 1 << 20
 
 
 def test_a_large_tensor_is_never_in_memory(tmp_path: Path) -> None:

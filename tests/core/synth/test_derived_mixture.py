@@ -77,6 +77,17 @@ def test_the_mixture_computes_what_the_dense_model_does(fmt: str, tmp_path: Path
     assert (slices > 0).sum() > slices.size // 2, "which copy varies"
 
 
+def test_a_scale_too_large_for_its_float_is_refused(tmp_path: Path) -> None:
+    write_tiny(tmp_path / "m.gguf", "llama", {"default": "Q8_0"}, n_ff=512)
+    with open_gguf(tmp_path / "m.gguf") as file:
+        at = file.tensors["blk.1.ffn_down.weight"].offset
+    with (tmp_path / "m.gguf").open("r+b") as raw:
+        raw.seek(at)
+        raw.write(np.float16(30_000).tobytes())
+    with pytest.raises(UnsupportedError, match=r"blk.1.ffn_down.weight: a scale overflows"):
+        derive_mixture(tmp_path / "m.gguf", tmp_path / "out.gguf")
+
+
 @pytest.mark.parametrize(
     ("arch", "formats", "n_ff", "words"),
     [

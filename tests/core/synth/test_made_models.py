@@ -11,8 +11,10 @@ from harness.core.formats import dequantize
 from harness.core.gguf import open_gguf
 from harness.core.models import read_model
 from harness.core.synth import PRESETS, write_preset, write_tiny
+from harness.core.synth.hollow import write_hollow_preset
 from harness.core.synth.presets import cut
 from harness.core.synth.tensors import tensor_specs
+from harness.core.synth.vocabulary import vocabulary
 from harness.core.synth.write import write_model
 
 TINY = [name for name in PRESETS if name.startswith("tiny-")]
@@ -68,6 +70,23 @@ def test_fewer_layers_take_the_same_share_of_the_vocabulary() -> None:
 def test_what_cannot_be_made_is_refused_with_what_can(preset: str, layers: int | None, vocab: int | None) -> None:
     with pytest.raises(UnsupportedError, match=r"gpt-oss-20b|1 to 2 layers"):
         cut(preset, layers, vocab)
+
+
+def test_a_hollow_preset_has_the_tensors_of_the_full_one(tmp_path: Path) -> None:
+    write_preset("tiny-gpt-oss", tmp_path / "full.gguf", layers=2)
+    write_hollow_preset("tiny-gpt-oss", tmp_path / "hollow.gguf", layers=2)
+    with open_gguf(tmp_path / "full.gguf") as full, open_gguf(tmp_path / "hollow.gguf") as hollow:
+        shapes = {name: (tensor.shape, tensor.format) for name, tensor in full.tensors.items()}
+        assert {name: (tensor.shape, tensor.format) for name, tensor in hollow.tensors.items()} == shapes
+
+
+def test_a_large_vocabulary_has_no_token_twice_and_a_merge_for_each_longer_one() -> None:
+    made = vocabulary(70_000, "gpt-2")
+    tokens, merges = list(made["tokenizer.ggml.tokens"]), list(made["tokenizer.ggml.merges"])  # type: ignore[arg-type]
+    assert len(set(tokens)) == len(tokens) == 70_000
+    assert len(tokens[256 + 65_536]) == 3
+    assert [merge.replace(" ", "") for merge in merges] == tokens[256:-3]
+    assert all(part in tokens[:65_792] for part in merges[-1].split(" "))
 
 
 def test_a_vocabulary_without_room_for_all_bytes_is_refused(tmp_path: Path) -> None:
