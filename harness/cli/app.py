@@ -21,6 +21,8 @@ COMMANDS = (
     "plan",
     "report",
     "show",
+    "plot",
+    "view",
     "model",
     "doctor",
 )
@@ -39,6 +41,14 @@ class Commands(TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from harness.config.guess import nearest  # noqa: PLC0415
+
+            guess = nearest(args[0], COMMANDS)
+            ctx.fail(f"no command '{args[0]}'" + (f", did you mean {guess}?" if guess else ""))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -19,6 +19,10 @@ RunName = Annotated[
     str | None,
     typer.Argument(metavar="[RUN]", help="A run folder, its name, or a part of it; the newest by default."),
 ]
+Reference = Annotated[
+    list[str] | None,
+    typer.Option("--reference", metavar="NAME", help="Show a published figure beside the run, as ik-1137; repeatable."),
+]
 
 
 def command_app(**options: Any) -> typer.Typer:

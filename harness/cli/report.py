@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.arguments import REPORTS, RESULTS, Results, RunName, command_app
+from harness.cli.arguments import REPORTS, RESULTS, Reference, Results, RunName, command_app
 from harness.cli.newest import run_folder
 from harness.cli.talk import put
 
@@ -17,6 +17,7 @@ def report(
     run: RunName = None,
     results: Results = RESULTS,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where index.html goes.")] = None,
+    reference: Reference = None,
 ) -> None:
     """Write the HTML report of a run.
 
@@ -25,4 +26,4 @@ def report(
     from harness.report.html import write_report  # noqa: PLC0415
 
     folder = run_folder(run, results)
-    put(str(write_report(folder, out or REPORTS / folder.name)))
+    put(str(write_report(folder, out or REPORTS / folder.name, reference or ())))

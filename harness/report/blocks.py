@@ -71,12 +71,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Headline:
-    """The verdict on one pair in a sentence, and its figures."""
+    """The verdict on one pair in a sentence, its figures, and what a reader must know before believing them."""
 
     about: str
     sentence: str
     mood: Mood
     verdicts: tuple[Verdict, ...]
+    caution: str = ""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,18 @@ def headline(found: PairEffects) -> Headline:
         told.append(f"load {_load_change(found.load_change_s)}")
         verdicts.append(Verdict("load", _load_change(found.load_change_s), "", "to the first logits", ""))
     mood = MOODS[found.effects[0].result.verdict]
-    return Headline(_about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts))
+    return Headline(
+        _about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts), _caution(found)
+    )
+
+
+def _caution(found: PairEffects) -> str:
+    if all(effect.interleaved for effect in found.effects):
+        return ""
+    return (
+        "The two sides were measured one after the other, each in a process of its own; how much processes differ is not "
+        "in the interval. `harness ab` takes turns."
+    )
 
 
 def subject(pair: Pair) -> str:

@@ -75,9 +75,11 @@ def write_page(page: str, out_dir: Path) -> Path:
     return path
 
 
-def render(document: Document) -> str:
-    """The page of any document."""
-    return render_template("page.html.jinja", ("page.js",), f"{document.title} · harness", document=document)
+def render(document: Document, *, live: bool = False) -> str:
+    """The page of any document. A live one asks the server it came from whether it has changed, and nobody else."""
+    scripts = ("page.js", "live.js") if live else ("page.js",)
+    connect = "'self'" if live else ""
+    return render_template("page.html.jinja", scripts, f"{document.title} · harness", connect, document=document)
 
 
 def render_template(template: str, scripts: tuple[str, ...], title: str, connect: str = "", **content: object) -> str:

@@ -138,8 +138,9 @@ class Group:
 def groups(records: Sequence[Record]) -> tuple[Group, ...]:
     """The groups of a run in order of first appearance. Imported records are not among them."""
     own = [record for record in records if not record.imported_from]
-    varying = _varying(own)
-    inner = [axis for axis in varying if axis not in STRATA] or list(varying)
+    varying, compared = _varying(own), _compared(own)
+    inner = [axis for axis in varying if axis not in STRATA or axis in compared] or list(varying)
+    inner.sort(key=lambda axis: axis not in compared)
     outer = [axis for axis in varying if axis not in inner]
     while len(inner) > 1 and _most_variants(own, inner, outer) > MOST_VARIANTS:
         outer.append(inner.pop())
@@ -177,6 +178,15 @@ def _varying(records: Sequence[Record]) -> tuple[str, ...]:
     known = (*AXIS_ORDER, *STRATA)
     names = [*known, *(field.name for field in fields(Axes) if field.name not in known)]
     return tuple(axis for axis in names if len({axis_text(record, axis) for record in records}) > 1)
+
+
+def _compared(records: Sequence[Record]) -> frozenset[str]:
+    """The axes in which cases of one `comparison` differ: what the config says is under comparison."""
+    sets: dict[str, list[Record]] = {}
+    for record in records:
+        if record.case.comparison:
+            sets.setdefault(record.case.comparison, []).append(record)
+    return frozenset(axis for members in sets.values() for axis in _varying(members))
 
 
 def _texts(record: Record, axes: Iterable[str]) -> tuple[str, ...]:

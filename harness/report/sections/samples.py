@@ -35,7 +35,9 @@ def _fold(group: Group, record: Record) -> Fold:
 
 
 def _label(group: Group, record: Record) -> str:
-    return next(v.label for v, records in zip(group.variants, group.records, strict=True) if record in records)
+    return next(
+        v.label for v, records in zip(group.variants, group.records, strict=True) if any(r is record for r in records)
+    )
 
 
 def _cells(test: str, sample: Sample, start_ns: int, *, valid: bool) -> tuple[Cell, ...]:
