@@ -45,6 +45,8 @@ def synth(
 
     if preset not in PRESETS:
         raise ConfigError(f"{preset}: no preset; there are {', '.join(PRESETS)}")
+    if layers is not None and layers > PRESETS[preset].n_layers:
+        raise ConfigError(f"--layers {layers} is more than {preset} has, which is {PRESETS[preset].n_layers}")
     made = cut(StandIn(preset, layers, vocab, seed), None)
     write_preset(made.preset, out, layers=made.layers, vocab=made.vocab, seed=made.seed)
     put(str(out))

@@ -28,7 +28,10 @@ def view(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="With --serve; any free one by default.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open a browser.")] = True,
 ) -> None:
-    """Open the report of a run, the newest by default, and print where it is."""
+    """Open the report of a run in the browser.
+
+    Without a run the newest. Its path is printed too.
+    """
     if serve:
         _serve(run, results, port, browser=browser)
         return

@@ -56,7 +56,7 @@ def expand(
     model_notes = [model.note for model in found if model.note and model.entry.name in names]
     notes = (*device_notes, *model_notes, *when_notes, *_cut_notes(cases), *_compare_notes(config, axis))
     ordered = _together([with_comparison(case, axis) for case in _with_time_shared(cases)])
-    return Expansion(config.name, ordered, notes, config.source.text, config.references)
+    return Expansion(config.name, ordered, notes, config.source.text)
 
 
 def _spreads(config: Config, found: Iterable[FoundModel]) -> tuple[list[_Spread], list[Note]]:

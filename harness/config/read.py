@@ -59,7 +59,6 @@ def _build(values: Mapping[str, Any], root: MappingNode, source: Source, folder:
         exclude=_points("exclude", values),
         when=tuple(_condition(index, entry) for index, entry in enumerate(values.get("when", ()))),
         compare=ALIASES.get(values.get("compare", ""), values.get("compare", "")),
-        references=values.get("report", {}).get("reference", ()),
         peers=_peers(values.get("peers", {}), root.get("peers") or root),
     )
 

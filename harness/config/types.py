@@ -98,7 +98,6 @@ class Config:
     exclude: tuple[Point, ...] = ()
     when: tuple[Condition, ...] = ()
     compare: str = ""
-    references: tuple[str, ...] = ()
     peers: Mapping[str, Peer] = field(default_factory=dict)
 
 
@@ -106,11 +105,10 @@ class Config:
 class Expansion:
     """What a config comes to on this machine: cases in the order to run them, and what a person should know about them.
 
-    `text` is the config as given, with a comment line per `--set`. `references` name published figures for the report.
+    `text` is the config as given, with a comment line per `--set`.
     """
 
     name: str
     cases: tuple[Case, ...]
     notes: tuple[Note, ...]
     text: str
-    references: tuple[str, ...] = ()
