@@ -19,8 +19,8 @@ def doctor(results: Results = RESULTS) -> None:
 
     prevented = False
     for finding in checkup(results):
-        advice = f"\n{'':6}{'':20}→ {finding.advice}" if finding.advice else ""
-        put(f"{finding.grade:<6}{finding.what:<20}{finding.text}{advice}")
+        advice = f"\n{'':6}{'':22}→ {finding.advice}" if finding.advice else ""
+        put(f"{finding.grade:<6}{finding.what:<22}{finding.text}{advice}")
         prevented |= finding.grade == "bad"
     if prevented:
         raise typer.Exit(FAILED)

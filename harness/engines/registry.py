@@ -19,9 +19,10 @@ ENGINES: Mapping[str, str] = {
 
 def build(name: str) -> Engine:
     """A fresh engine, nothing loaded. Errors: EngineError for an unknown name or a package that is not installed."""
-    if name not in ENGINES:
+    kind = name.partition(":")[0]  # llama_bench:NAME is llama_bench with one of the executables the config names
+    if kind not in ENGINES:
         raise EngineError(f"unknown engine {name!r}; there are {', '.join(ENGINES)}.")
-    module, _, attribute = ENGINES[name].partition(":")
+    module, _, attribute = ENGINES[kind].partition(":")
     try:
         return cast("Engine", getattr(import_module(module), attribute)())
     except ImportError as error:
