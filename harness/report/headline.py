@@ -42,8 +42,8 @@ def _caution(found: PairEffects) -> str:
     if all(effect.interleaved for effect in found.effects):
         return ""
     return (
-        "The two sides were measured one after the other, each in a process of its own; how much processes differ is not "
-        "in the interval. `harness ab` takes turns."
+        "The two sides were measured one after the other, each in a process of its own; how much processes differ is "
+        "not in the interval. `harness ab` takes turns."
     )
 
 
