@@ -44,7 +44,7 @@ class ModelFiles:
         def hear(event: Event) -> None:
             if isinstance(event, Failed):
                 failures.append(event)
-            if isinstance(event, Phase):
+            if event == Phase("prepare"):
                 self._progress.phase(case, "prepare")
 
         job = Job("prepare", model=model, target=str(target))
