@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import harness
@@ -44,7 +45,15 @@ def engine_build(engine: str, peer_binary: str) -> str:
             return "absent"
     if peer_binary:
         return file_identity(Path(peer_binary))
-    return code_digest(Path(harness.__file__).parent / "core") if engine == "core" else engine
+    if engine != "core":
+        return engine
+    return f"{code_digest(Path(harness.__file__).parent / 'core')} {_native_build()}"
+
+
+def _native_build() -> str:
+    """The compiled part of the CPU backend; an editable installation keeps it apart from the code."""
+    spec = find_spec("harness.core.cpu._native")
+    return file_identity(Path(spec.origin)) if spec is not None and spec.origin else "absent"
 
 
 def code_digest(folder: Path) -> str:

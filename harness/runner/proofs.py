@@ -17,7 +17,7 @@ FOLDER = ".logits"
 
 
 class Proofs:
-    """The baselines of a run's comparisons, where their logits lie, and what was found so far. Cases go by their ids."""
+    """The baselines of a run's comparisons, where their logits lie, and what was found so far. Cases go by id."""
 
     def __init__(self, cases: Sequence[Case], run_dir: Path, records: Iterable[Record] = ()) -> None:
         self._folder = run_dir / FOLDER

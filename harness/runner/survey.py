@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from harness.records.record import Limits, RunInfo
-from harness.runner.events import Event, Phase, Surveyed
+from harness.runner.events import Event, Failed, Phase, Surveyed
 from harness.runner.interrupt import Interrupt
 from harness.runner.job import Job
 from harness.runner.patience import Patience, S
@@ -20,14 +20,18 @@ def surveyed(info: RunInfo, patience: Patience, interrupt: Interrupt, progress: 
     if all(case.axes.engine == "fake" for case in info.cases):
         return info
     found: list[Limits] = []
+    why: list[str] = []
 
     def hear(event: Event) -> None:
         if isinstance(event, Surveyed):
             found.append(event.limits)
-        elif isinstance(event, Phase):
-            progress.note("Measuring the machine's limits.")
+        elif isinstance(event, Failed):
+            why.append(event.message)
+        elif event == Phase("survey"):
+            progress.note("Measuring what this machine can do at most.")
 
     end = supervise(Job("survey"), DEADLINE_NS, patience, interrupt, hear)
     if not found:
-        progress.note(f"The machine's limits could not be measured ({end.why or f'exit code {end.code}'}).")
+        reason = why[0] if why else end.why or f"exit code {end.code}"
+        progress.note(f"No row will show its share of the machine's limits: {reason}")
     return replace(info, limits=found[0] if found else Limits())
