@@ -2,7 +2,7 @@
 
 ik logits MODEL TOKENS OUT.npy [muge]   float32 [T, n_vocab] by ik_llama.cpp
 mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
-mainline next MODEL TOKENS N            JSON: [[token, logprob], ...] over N tokens after the last, or null
+mainline next MODEL TOKENS N            JSON: [[length, [[token, logprob], ...]], ...] over N tokens, for some lengths
 mainline tokenize MODEL TEXTFILE        JSON: token ids by llama.cpp
 TOKENS are comma-separated ids.
 """
@@ -38,6 +38,7 @@ def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
     model_params.merge_up_gate_exps = merge
     context_params = api.llama_context_default_params()
     context_params.n_ctx = context_params.n_batch = -(-len(tokens) // 256) * 256
+    context_params.n_ubatch = 16  # from 32 tokens on, it computes SmolLM2 (576 columns of Q4_1) wrongly
     context_params.flash_attn = False  # with it, windows shorter than a tile are computed wrongly
     context_params.n_threads = context_params.n_threads_batch = N_THREADS
     handle = api.llama_model_load_from_file(model.encode(), model_params)
@@ -72,13 +73,21 @@ def greedy(model: str, tokens: list[int], n: int) -> list[list[float]]:
     return [[step["id"], *(top["logprob"] for top in step["top_logprobs"])] for step in steps]
 
 
-def next_token(model: str, tokens: list[int], n_vocab: int) -> list[list[float]] | None:
-    """Null where the likeliest token is no whole character, for which the server gives no probabilities."""
-    request = {"prompt": tokens, "n_predict": 1, "temperature": 0, "n_probs": n_vocab, "samplers": ["temperature"]}
-    answer = mainline(model).handle_completions(request | {"ignore_eos": True})
-    answer = json.loads(answer) if isinstance(answer, str) else answer
-    given = answer["choices"][0]["logprobs"]
-    return given and [[top["id"], top["logprob"]] for top in given["content"][0]["top_logprobs"]]
+def next_token(model: str, tokens: list[int], n_vocab: int) -> list[tuple[int, list[list[float]]]]:
+    """(length, [[token, logprob], ...]) after prompts of several lengths.
+
+    The server tells no probabilities where the likeliest token is no whole character; those lengths are left out.
+    """
+    server = mainline(model)
+    request = {"n_predict": 1, "temperature": 0, "n_probs": n_vocab, "samplers": ["temperature"], "ignore_eos": True}
+    told = []
+    for length in (2, 5, 12, 20, len(tokens)):
+        answer = server.handle_completions(request | {"prompt": tokens[:length], "cache_prompt": False})
+        answer = json.loads(answer) if isinstance(answer, str) else answer
+        given = answer["choices"][0]["logprobs"]
+        if given:
+            told.append((length, [[top["id"], top["logprob"]] for top in given["content"][0]["top_logprobs"]]))
+    return told
 
 
 def tokenize(model: str, text: str) -> list[int]:

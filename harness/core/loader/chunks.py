@@ -37,7 +37,7 @@ class Chunk:
         return self.n_rows * self.tensor.row_bytes
 
 
-def cut(tensor: StoredTensor, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
     """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32."""
     n_rows = max(1, chunk_bytes // tensor.row_bytes)
     if n_rows > ROW_MULTIPLE:

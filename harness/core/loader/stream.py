@@ -15,7 +15,7 @@ import numpy as np
 from harness.core.backend import Backend
 from harness.core.errors import GgufError, LoadError
 from harness.core.gguf import GgufFile
-from harness.core.loader.chunks import Chunk, cut
+from harness.core.loader.chunks import CHUNK_BYTES, Chunk, cut
 from harness.core.plan.types import Plan, StoredTensor
 
 PAGE_BYTES = 4096
@@ -30,7 +30,7 @@ class Times:
     place_ns: int = 0
 
 
-def load_weights(plan: Plan, file: GgufFile, backend: Backend) -> dict[str, int]:
+def load_weights(plan: Plan, file: GgufFile, backend: Backend, chunk_bytes: int = CHUNK_BYTES) -> dict[str, int]:
     """Place or map every tensor of the plan; returns nanoseconds by phase, "read" and "place".
 
     Readers work side by side, so the time on the clock is shared out in proportion to what the threads spent on each.
@@ -39,7 +39,7 @@ def load_weights(plan: Plan, file: GgufFile, backend: Backend) -> dict[str, int]
     started = time.perf_counter_ns()
     mapped = [tensor for tensor in plan.tensors if tensor.layout == "mapped"]
     copied = [tensor for tensor in plan.tensors if tensor.layout != "mapped"]
-    times = [_map_all(mapped, file, backend), *_stream_all(copied, file, backend)]
+    times = [_map_all(mapped, file, backend), *_stream_all(copied, file, backend, chunk_bytes)]
     elapsed = time.perf_counter_ns() - started
     read_ns, place_ns = sum(part.read_ns for part in times), sum(part.place_ns for part in times)
     read_share = elapsed * read_ns // max(1, read_ns + place_ns)
@@ -66,10 +66,10 @@ def _map_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend) -> T
     return times
 
 
-def _stream_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend) -> list[Times]:
+def _stream_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend, chunk_bytes: int) -> list[Times]:
     for tensor in tensors:
         backend.allocate(tensor)
-    chunks = sorted((chunk for tensor in tensors for chunk in cut(tensor)), key=_file_position)
+    chunks = sorted((chunk for tensor in tensors for chunk in cut(tensor, chunk_bytes)), key=_file_position)
     if not chunks:
         return []
     queue = _Queue(chunks)

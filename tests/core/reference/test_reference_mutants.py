@@ -29,8 +29,7 @@ def change_ops(program: Program, name: str, change: Callable[[Op], Op]) -> Progr
 
 def drop_role(name: str, role: str) -> Mutation:
     def mutate(session: Session, _backend: ReferenceBackend) -> Program:
-        kept = {key: value for key, value in next(o for o in session.program.ops if o.name == name).weights.items()}
-        assert role in kept
+        assert role in next(op for op in session.program.ops if op.name == name).weights
         return change_ops(
             session.program, name, lambda op: replace(op, weights={k: v for k, v in op.weights.items() if k != role})
         )

@@ -1,0 +1,44 @@
+"""Chunks cover a tensor's rows once, and their fragments every byte once."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.core.loader.chunks import cut
+from harness.core.plan.types import Piece, StoredTensor
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> StoredTensor:
+    """A tensor of any rows, filled from pieces of any sizes that need not end where rows end."""
+    row_bytes, n_rows = draw(st.integers(1, 40)), draw(st.integers(1, 60))
+    n_bytes = row_bytes * n_rows
+    ends = sorted({*draw(st.lists(st.integers(1, n_bytes), max_size=8)), n_bytes})
+    pieces, start = [], 0
+    for end in ends:
+        where = draw(st.integers(0, 10_000))
+        pieces.append(Piece("t", draw(st.integers(0, 2)), where, end - start, start))
+        start = end
+    return StoredTensor("t", "reference", "F32", (n_rows, row_bytes // 4), row_bytes, "rows", tuple(pieces))
+
+
+@given(tensor=tensors(), chunk_bytes=st.integers(1, 3000))
+def test_a_tensor_read_in_chunks_is_the_tensor_read_in_pieces(tensor: StoredTensor, chunk_bytes: int) -> None:
+    files = [np.random.default_rng(shard).integers(0, 256, 20_000, np.uint8) for shard in range(3)]
+    expected = np.concatenate([files[p.shard][p.file_offset : p.file_offset + p.n_bytes] for p in tensor.pieces])
+    rows = []
+    for chunk in cut(tensor, chunk_bytes):
+        assert chunk.first_row == sum(map(len, rows))
+        buffer = np.zeros(chunk.n_bytes, np.uint8)
+        for part in chunk.fragments:
+            target = buffer[part.chunk_offset : part.chunk_offset + part.n_bytes]
+            target[:] = files[part.shard][part.file_offset : part.file_offset + part.n_bytes]
+        assert sum(part.n_bytes for part in chunk.fragments) == chunk.n_bytes
+        rows.append(buffer.reshape(chunk.n_rows, tensor.row_bytes))
+    np.testing.assert_array_equal(np.concatenate(rows).reshape(-1), expected)
+
+
+@given(tensor=tensors(), chunk_bytes=st.integers(1, 3000))
+def test_a_chunk_fits_the_buffer_unless_one_row_does_not(tensor: StoredTensor, chunk_bytes: int) -> None:
+    for chunk in cut(tensor, chunk_bytes):
+        assert chunk.n_bytes <= chunk_bytes or chunk.n_rows == 1

@@ -1,0 +1,117 @@
+"""What is loaded is what the file holds; what cannot be loaded is one sentence."""
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.core.errors import LoadError, OutOfMemoryError
+from harness.core.gguf import open_gguf
+from harness.core.loader import load_weights
+from harness.core.loader.stream import _Queue
+from harness.core.models import read_model
+from harness.core.options import Options
+from harness.core.plan import Plan, StoredTensor, make_plan
+
+MERGED = Options(devices=("reference",), merge_up_gate=True, merge_qkv=True)
+
+
+class Recorder:
+    """A backend that keeps row forms and counts how often each row was placed."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, NDArray[np.uint8]] = {}
+        self.times_placed: dict[str, NDArray[np.int64]] = {}
+        self.mapped: dict[str, NDArray[np.uint8]] = {}
+
+    def allocate(self, tensor: StoredTensor) -> None:
+        self.rows[tensor.name] = np.zeros((tensor.n_rows, tensor.row_bytes), np.uint8)
+        self.times_placed[tensor.name] = np.zeros(tensor.n_rows, np.int64)
+
+    def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+        self.rows[tensor.name][first_row : first_row + len(rows)] = rows
+        self.times_placed[tensor.name][first_row : first_row + len(rows)] += 1
+
+    def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
+        self.mapped[tensor.name] = data
+
+    def context(self, *_: Any) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def load(path: Path, options: Options, backend: Any, **how: int) -> Plan:
+    with open_gguf(path) as file:
+        plan = make_plan(read_model(file), options)
+        load_weights(plan, file, backend, **how)
+    return plan
+
+
+def test_merged_experts_hold_gate_rows_then_up_rows_of_each_expert(made: Any) -> None:
+    path, backend = made("tiny-gpt-oss"), Recorder()
+    load(path, MERGED, backend)
+    with open_gguf(path) as file:
+        for kind, shape in (("weight", (8, 160, -1)), ("bias", (8, 1, -1))):
+            gate, up = (file.read(f"blk.0.ffn_{role}_exps.{kind}").reshape(shape) for role in ("gate", "up"))
+            merged = backend.rows[f"blk.0.ffn_gate_up_exps.{kind}"]
+            expected = np.concatenate([gate, up], axis=1 if kind == "weight" else 2)
+            np.testing.assert_array_equal(merged.reshape(-1), expected.reshape(-1))
+
+
+@pytest.mark.parametrize("options", [MERGED, Options(devices=("reference",))])
+def test_every_row_is_placed_once_and_every_tensor_is_whole(made: Any, options: Options) -> None:
+    path, backend = made("tiny-qwen3moe"), Recorder()
+    plan = load(path, options, backend, chunk_bytes=5000)
+    with open_gguf(path) as file:
+        for stored in plan.tensors:
+            assert (backend.times_placed[stored.name] == 1).all()
+            pieces = [file.read(name).reshape(-1) for name in dict.fromkeys(p.tensor for p in stored.pieces)]
+            assert sorted(backend.rows[stored.name].reshape(-1)) == sorted(np.concatenate(pieces))
+
+
+def test_mapped_tensors_are_views_of_the_file(made: Any) -> None:
+    path, backend = made("tiny-gpt-oss", layers=1), Recorder()
+    plan = load(path, Options(devices=("reference",), layout="mapped"), backend)
+    assert set(backend.mapped) == {tensor.name for tensor in plan.tensors}
+    assert not backend.rows
+    with open_gguf(path) as file:
+        for name, data in backend.mapped.items():
+            np.testing.assert_array_equal(data, file.read(name).reshape(-1))
+            assert not data.flags.writeable
+
+
+def test_a_file_that_shrinks_while_read_is_named_with_tensor_and_bytes(made: Any, tmp_path: Path) -> None:
+    path = shutil.copy(made("tiny-gpt-oss"), tmp_path / "shrinking.gguf")
+
+    class Shrinking(Recorder):
+        def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size // 2)
+            super().place(tensor, first_row, rows)
+
+    with pytest.raises(
+        LoadError, match=r"rows \d+ to \d+ \([\d,]+ bytes\), could not be read: .*shrinking\.gguf.*changed"
+    ):
+        load(path, MERGED, Shrinking())
+
+
+def test_an_error_of_one_reader_stops_the_others_and_leaves_no_thread(made: Any) -> None:
+    class Full(Recorder):
+        def place(self, tensor: StoredTensor, *_: Any) -> None:
+            raise OutOfMemoryError(f"{tensor.name} does not fit")
+
+    with pytest.raises(OutOfMemoryError, match="does not fit"):
+        load(made("tiny-gpt-oss"), MERGED, Full())
+    assert threading.active_count() == 1
+
+
+def test_a_stopped_queue_is_empty() -> None:
+    queue = _Queue(iter([]))
+    queue.stop()
+    assert list(queue) == []
