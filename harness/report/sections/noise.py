@@ -8,7 +8,7 @@ from harness.records.timing import Sample
 from harness.report import numbers
 from harness.report.blocks import Block, Row, Section
 from harness.report.charts import Cloud, CloudChart
-from harness.report.speeds import counted, phase_of
+from harness.report.speeds import counted, is_valid, phase_of
 from harness.report.table import Cell, Column, Table, nothing, number, words
 from harness.report.variants import Group
 
@@ -66,7 +66,7 @@ def _points(group: Group) -> list[tuple[int, Sample, float, bool]]:
         for record in group.of(variant):
             for row in record.rows:
                 good = counted(row)
-                if phase_of(row) is None or not good or record.status != "ok":
+                if phase_of(row) is None or not good or not is_valid(record):
                     continue
                 mean = statistics.fmean(sample.total_ns for sample in good)
                 counts = set(map(id, good))

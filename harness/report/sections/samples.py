@@ -6,6 +6,8 @@ from harness.records.record import Record
 from harness.records.timing import Sample
 from harness.report import numbers
 from harness.report.blocks import Fold, Section
+from harness.report.sections.outcome import outcome
+from harness.report.speeds import is_valid
 from harness.report.table import Cell, Column, Table, Tone, nothing, number, words
 from harness.report.variants import Group
 
@@ -14,10 +16,9 @@ HEADS = ("test", "start s", "time s", "t/s", "state", "other CPU", "MHz", "J")
 
 
 def section(found: Sequence[Group]) -> Section | None:
-    """One fold per case that ran; times and speeds of a case without a valid result are not shown as speed."""
-    folds = tuple(
-        _fold(group, record) for group in found for records in group.records for record in records if record.rows
-    )
+    """One fold per case that ran; one that failed shows times and no speed, one that is INVALID nothing."""
+    every = [(group, record) for group in found for records in group.records for record in records]
+    folds = tuple(_fold(g, record) for g, record in every if record.rows and outcome(record) != "INVALID")
     return Section("samples", "Every sample", "Samples", folds) if folds else None
 
 
@@ -25,12 +26,10 @@ def _fold(group: Group, record: Record) -> Fold:
     samples = [(row.test, sample) for row in record.rows for sample in row.samples]
     start = min((sample.start_ns for _, sample in samples), default=0)
     columns = tuple(Column(head, "text" if head in {"test", "state"} else "number") for head in HEADS)
-    valid = record.status == "ok"
+    valid = is_valid(record)
     rows = tuple(_cells(test, sample, start, valid=valid) for test, sample in samples)
-    outcome = "" if valid else f", {record.status}: no speed"
-    title = (
-        f"{record.case.model.label}, {_label(group, record)}, {record.case.test.label}: {len(rows)} samples{outcome}"
-    )
+    failed = "" if valid else f", {record.status}: no speed"
+    title = f"{record.case.model.label}, {_label(group, record)}, {record.case.test.label}: {len(rows)} samples{failed}"
     return Fold(title, (Table(f"samples-{group.key}-{record.case.case_id}", title, columns, rows),))
 
 
