@@ -20,10 +20,10 @@ class StandIn:
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model by its name in the config. `path` is the file to open; `stand_in` and `mixture_of` say how it is made if it must be.
+    """A model by its name in the config. `path` is the file to open; the rest says how it is made if it must be.
 
-    `mixture_of` is the dense GGUF from which `core.synth` derives a mixture with trained weights. A made file's `path` is
-    None until the runner has prepared it.
+    `mixture_of` is the dense GGUF from which `core.synth` derives a mixture with trained weights. The `path` of a file
+    that is yet to be made is None until the runner has prepared it.
     """
 
     name: str

@@ -202,7 +202,8 @@ def _import_cupy() -> Any:
         import cupy  # noqa: PLC0415  slow, and absent where there is no GPU
     except ImportError as error:
         raise DeviceError(
-            f"CuPy cannot be imported ({error}); install it: pip install 'harness[cuda13]' (or [cuda12] for older drivers)"
+            f"CuPy cannot be imported ({error}); "
+            "install it: pip install 'harness[cuda13]' (or [cuda12] for older drivers)"
         ) from error
     return cupy
 

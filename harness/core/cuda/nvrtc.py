@@ -103,7 +103,8 @@ def _library() -> ctypes.CDLL:
         library.nvrtcGetErrorString.restype = ctypes.c_char_p
         return library
     raise DeviceError(
-        "NVRTC, CUDA's run-time compiler, was not found; install it with CuPy: pip install 'harness[cuda13]' (or [cuda12])"
+        "NVRTC, CUDA's run-time compiler, was not found; "
+        "install it with CuPy: pip install 'harness[cuda13]' (or [cuda12])"
     )
 
 

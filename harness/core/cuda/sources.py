@@ -41,9 +41,9 @@ def generated_headers() -> Path:
     return folder
 
 
-def source_digest(kernel: KernelName, *more: str) -> str:
+def source_digest(kernel: KernelName, *more: str, sources: Path = KERNELS) -> str:
     """Changes whenever anything does that the compilation of `kernel` depends on; `more` are the compiler's words."""
-    return _digest(_all_sources(), kernel.source, kernel.format, *more)
+    return _digest(_all_sources(sources), kernel.source, kernel.format, *more)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -54,8 +54,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @cache
-def _all_sources() -> str:
-    files = sorted(path for path in KERNELS.rglob("*.cu*") if path.is_file())
+def _all_sources(sources: Path) -> str:
+    files = sorted(path for path in sources.rglob("*.cu*") if path.is_file())
     headers = (_grid_header(name) for name in _GRIDS.values())
     return _digest(*(f"{path.name}\n{path.read_text()}" for path in files), *headers)
 

@@ -30,22 +30,21 @@ def build_runtime(*, checked: bool) -> Path:
     return _compile(library, (*flags, f"-Wl,-soname,{library.name}", *map(str, sources)))
 
 
-def build_kernel(kernel: KernelName, *, checked: bool, extra: tuple[str, ...] = ()) -> Path:
-    """The shared library of one source for one format; `extra` definitions plant the bugs that tests look for."""
+def build_kernel(kernel: KernelName, *, checked: bool, sources: Path = KERNELS) -> Path:
+    """The shared library of one source for one format. `sources` may be a copy with a bug planted, for tests."""
     runtime = build_runtime(checked=checked)
     flags = (
         *_FLAGS,
         *_KERNEL_FLAGS,
         *(("-fsanitize=thread", *_CHECK_FLAGS) if checked else ()),
         *definitions(kernel),
-        *extra,
     )
-    key = source_digest(kernel, _native_sources(), *flags)
+    key = source_digest(kernel, _native_sources(), *flags, sources=sources)
     library = cache_folder() / f"{kernel.source}-{kernel.format or 'any'}-{key}.so"
-    includes = (f"-I{NATIVE}", f"-I{KERNELS}", f"-I{generated_headers()}")
+    includes = (f"-I{NATIVE}", f"-I{sources}", f"-I{generated_headers()}")
     # The sanitizer's calls go to our own run time: g++ compiles, and a plain link leaves libtsan out.
     unit = library.with_suffix(f".{os.getpid()}.o")
-    source = str(KERNELS / f"{kernel.source}.cu")
+    source = str(sources / f"{kernel.source}.cu")
     if library.exists():
         return library
     compile_flags = tuple(flag for flag in flags if flag != "-shared")

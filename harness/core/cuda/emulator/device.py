@@ -8,12 +8,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.cuda.api import Address, Argument, Buffer, KernelName, Launch, Properties
 from harness.core.cuda.emulator.library import KernelLibrary
+from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError, OutOfMemoryError
 
 POISON = 0xFF  # float NaN, int -1
@@ -30,21 +33,28 @@ class Schedule(IntEnum):
 
 @dataclass(eq=False)
 class EmulatedBuffer:
-    """Host memory that plays device memory, with guards at both ends."""
+    """Host memory that plays device memory, poisoned, with guards at both ends; aligned as the driver aligns."""
 
     memory: NDArray[np.uint8]
+    first: int
     n_bytes: int
+
+    @classmethod
+    def of(cls, n_bytes: int) -> "EmulatedBuffer":
+        """Room for `n_bytes`."""
+        memory = np.full(n_bytes + 3 * GUARD_BYTES, POISON, np.uint8)
+        return cls(memory, GUARD_BYTES + -memory.ctypes.data % GUARD_BYTES, n_bytes)
 
     @property
     def address(self) -> int:
         """Where the first byte lies."""
-        return int(self.memory.ctypes.data) + GUARD_BYTES
+        return int(self.memory.ctypes.data) + self.first
 
     def bytes(self, offset: int, n_bytes: int) -> NDArray[np.uint8]:
         """A view. Errors: DeviceError outside the buffer."""
         if offset < 0 or offset + n_bytes > self.n_bytes:
             raise DeviceError(f"{n_bytes} bytes at {offset} are outside a device buffer of {self.n_bytes}")
-        return self.memory[GUARD_BYTES + offset : GUARD_BYTES + offset + n_bytes]
+        return self.memory[self.first + offset : self.first + offset + n_bytes]
 
 
 class EmulatedGraph:
@@ -60,7 +70,7 @@ class EmulatedGraph:
 
 
 class EmulatedDevice:
-    """One emulated card. `checked` watches every access; `planted` are definitions that plant a bug (for tests)."""
+    """One emulated card. `checked` watches every access; `sources` may hold kernels with a bug planted, for tests."""
 
     def __init__(
         self,
@@ -69,9 +79,9 @@ class EmulatedDevice:
         schedule: Schedule = Schedule.FORWARD,
         seed: int = 0,
         memory_bytes: int = 8 << 30,
-        planted: tuple[str, ...] = (),
+        sources: Path = KERNELS,
     ) -> None:
-        self._library = KernelLibrary(checked=checked, planted=planted)
+        self._library = KernelLibrary(checked=checked, sources=sources)
         self._schedule = schedule
         self._seed = seed
         self._memory_bytes = memory_bytes
@@ -93,9 +103,14 @@ class EmulatedDevice:
                 "use fewer layers, a smaller n_ctx or ubatch, or n_cpu_moe"
             )
         self._used += n_bytes
-        buffer = EmulatedBuffer(np.full(n_bytes + 2 * GUARD_BYTES, POISON, np.uint8), n_bytes)
+        buffer = EmulatedBuffer.of(n_bytes)
         self._library.note_allocation(buffer.address, n_bytes)
+        finalize(buffer, self._release, buffer.address, n_bytes)
         return buffer
+
+    def _release(self, address: int, n_bytes: int) -> None:
+        self._used -= n_bytes
+        self._library.note_release(address)
 
     def prepare(self, kernels: Sequence[KernelName]) -> None:
         for kernel in kernels:

@@ -6,9 +6,7 @@ __device__ __forceinline__ float block_sum(float value) {
     SHARED(float, parts, 4);
     for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(FULL_MASK, value, distance);
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
-#ifndef SEEDED_NO_BARRIER
     __syncthreads();
-#endif
     return parts[0] + parts[1] + parts[2] + parts[3];
 }
 

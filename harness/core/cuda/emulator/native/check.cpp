@@ -3,6 +3,8 @@
 // The sanitizer's own run time is not linked: its entry points, called at every load and store of a kernel, are here.
 // Each byte remembers its last writer and reader. Two accesses of different threads are ordered if a block barrier
 // lies between them, or, within a warp, a collective; otherwise a write makes them a race.
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <iterator>
 #include <map>
@@ -76,17 +78,14 @@ bool inside(const std::map<uintptr_t, size_t>& ranges, uintptr_t address, size_t
     return address + n_bytes <= base + size;
 }
 
-// Where in its module a site is: what addr2line takes.
-uintptr_t offset_in_module(uintptr_t site) {
-    return inside(modules, site, 1) ? site - std::prev(modules.upper_bound(site))->first : site;
-}
-
 void report(const char* kind, const void* site, uintptr_t address, const Access& other) {
     if (!reported_sites.insert(site).second) return;
     n_reports++;
-    const uintptr_t offset = offset_in_module(reinterpret_cast<uintptr_t>(site));
-    char text[256];
-    snprintf(text, sizeof text, "%s at +0x%zx, address 0x%zx: block %u thread %u", kind, offset, address,
+    Dl_info module{};
+    dladdr(site, &module);
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(site) - reinterpret_cast<uintptr_t>(module.dli_fbase);
+    char text[1024];
+    snprintf(text, sizeof text, "%s at %s+0x%zx, address 0x%zx: block %u thread %u", kind, module.dli_fname, offset, address,
              current_block->linear, current_thread->linear);
     reports += text;
     if (other.block != nobody) {
@@ -121,7 +120,11 @@ void note_read(ByteHistory& byte, const Access& now, uintptr_t address, const vo
     byte.read = now;
 }
 
-void check(const void* pointer, size_t n_bytes, bool is_write, bool atomic, const void* site) {
+// An access that the compiler itself declared unaligned, of single bytes it joined, is no mistake of the kernel.
+enum class Alignment { natural, any };
+
+void check(const void* pointer, size_t n_bytes, bool is_write, bool atomic, const void* site,
+           Alignment alignment = Alignment::natural) {
     if (current_thread == nullptr || n_bytes == 0) return;
     const auto address = reinterpret_cast<uintptr_t>(pointer);
     if (address - reinterpret_cast<uintptr_t>(current_thread->stack) < stack_bytes) return;
@@ -130,8 +133,8 @@ void check(const void* pointer, size_t n_bytes, bool is_write, bool atomic, cons
         report(is_write ? "write out of bounds" : "read out of bounds", site, address, none);
         fail("access out of bounds");
     }
-    const bool power_of_two = (n_bytes & (n_bytes - 1)) == 0;
-    if (power_of_two && n_bytes <= 16 && address % n_bytes != 0) report("misaligned access", site, address, none);
+    const bool is_word = (n_bytes & (n_bytes - 1)) == 0 && n_bytes <= 16;
+    if (alignment == Alignment::natural && is_word && address % n_bytes != 0) report("misaligned access", site, address, none);
     if (inside(modules, address, n_bytes)) return;
     const Access now = self(atomic);
     const bool shared = current_block->owns_shared(address);
@@ -182,15 +185,15 @@ void simt_check_clear() {
 #define SIMT_HOOKS(n)                                                                                                  \
     void __tsan_read##n(void* p) { simt::check(p, n, false, false, SIMT_SITE); }                                       \
     void __tsan_write##n(void* p) { simt::check(p, n, true, false, SIMT_SITE); }                                       \
-    void __tsan_unaligned_read##n(void* p) { simt::check(p, n, false, false, SIMT_SITE); }                             \
-    void __tsan_unaligned_write##n(void* p) { simt::check(p, n, true, false, SIMT_SITE); }
+    void __tsan_unaligned_read##n(void* p) { simt::check(p, n, false, false, SIMT_SITE, simt::Alignment::any); }       \
+    void __tsan_unaligned_write##n(void* p) { simt::check(p, n, true, false, SIMT_SITE, simt::Alignment::any); }
 SIMT_HOOKS(1)
 SIMT_HOOKS(2)
 SIMT_HOOKS(4)
 SIMT_HOOKS(8)
 SIMT_HOOKS(16)
-void __tsan_read_range(void* p, size_t n) { simt::check(p, n, false, false, SIMT_SITE); }
-void __tsan_write_range(void* p, size_t n) { simt::check(p, n, true, false, SIMT_SITE); }
+void __tsan_read_range(void* p, size_t n) { simt::check(p, n, false, false, SIMT_SITE, simt::Alignment::any); }
+void __tsan_write_range(void* p, size_t n) { simt::check(p, n, true, false, SIMT_SITE, simt::Alignment::any); }
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
