@@ -21,7 +21,7 @@ def test_validate_says_what_would_run_with_and_without_a_gpu() -> None:
     result = call("validate", ROOT / "configs/gptoss.yaml")
     assert result.exit_code == 0
     assert re.search(
-        r"gptoss\.yaml: good\n  6 cases on cpu:0 in about 3 min .*4 layers.*\n  6 cases on cuda:0", result.output
+        r"gptoss\.yaml: good\n  6 cases on cpu:0 in about 2 min 30 s .*4 layers.*\n  6 cases on cuda:0", result.output
     )
 
 
