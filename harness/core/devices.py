@@ -7,42 +7,35 @@ from importlib.util import find_spec
 from harness.core.backend import Backend
 from harness.core.errors import DeviceError
 from harness.core.options import Options
-from harness.core.plan.layout import kind_of
+from harness.core.plan.layout import index_of, kind_of
 from harness.core.reference import ReferenceBackend
 
 
 def backend_for(options: Options) -> Backend:
     """A backend for the devices of `options`. Errors: DeviceError when there is none."""
     device = options.devices[0]
-    kind = kind_of(device)
-    if kind in ("reference", "reference-q8"):
+    if kind_of(device) in ("reference", "reference-q8"):
         return ReferenceBackend(device)
-    if kind == "cpu":
+    if kind_of(device) == "cpu":
         from harness.core.cpu import CpuBackend  # noqa: PLC0415  only this device needs the native part
 
         return CpuBackend(options)
-    if kind == "cuda-emulated":
-        from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415  needs a compiler
-        from harness.core.cuda.emulator.device import EmulatedDevice  # noqa: PLC0415
+    return _cuda_backend(device)
+
+
+def _cuda_backend(device: str) -> Backend:
+    from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415  only these devices need it
+
+    if kind_of(device) == "cuda-emulated":
+        from harness.core.cuda.emulator.device import EmulatedDevice  # noqa: PLC0415  compiles on first use
 
         return CudaBackend(EmulatedDevice())
-    if kind == "cuda":
-        usable, reason = usable_cuda()
-        if not usable:
-            raise DeviceError(f"device {device} cannot be used: {reason}; use device cpu:0, or auto")
-        from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415
-        from harness.core.cuda.device import CudaDevice  # noqa: PLC0415  imports CuPy
+    from harness.core.cuda.device import CudaDevice  # noqa: PLC0415  imports CuPy when opened
 
-        return CudaBackend(CudaDevice(index_of(device)))
-    raise DeviceError(f"device {device} has no backend in this version; use cpu:0, reference or reference-q8")
-
-
-def index_of(device: str) -> int:
-    """N of `cuda:N`. Errors: DeviceError where it is no number."""
-    _, _, index = device.partition(":")
-    if not index.isdecimal():
-        raise DeviceError(f"device {device!r} has no number; write it as {kind_of(device)}:0")
-    return int(index)
+    usable, reason = usable_cuda()
+    if not usable:
+        raise DeviceError(f"device {device} cannot be used: {reason}; use device cpu:0, or auto")
+    return CudaBackend(CudaDevice(index_of(device)))
 
 
 def resolve_auto() -> tuple[str, str]:
@@ -58,8 +51,6 @@ def usable_cuda() -> tuple[bool, str]:
         return False, reason
     if find_spec("cupy") is None:
         return False, "an NVIDIA driver is here, but CuPy is not installed (pip install 'harness[cuda12]' or [cuda13])"
-    if find_spec("harness.core.cuda") is None:
-        return False, "an NVIDIA GPU is here, but this version has no CUDA backend"
     return True, f"{n_devices} CUDA device{'s' if n_devices > 1 else ''} found"
 
 

@@ -41,3 +41,11 @@ def packed_formats(device: str) -> frozenset[str]:
 def kind_of(device: str) -> str:
     """The backend a device belongs to: `cpu:1` is of kind `cpu`."""
     return device.split(":", 1)[0]
+
+
+def index_of(device: str) -> int:
+    """The number of a device among its kind: that of `cuda:1` is 1, of `reference` 0. Errors: PlanError."""
+    _, _, number = device.partition(":")
+    if number and not number.isdecimal():
+        raise PlanError(f"device {device!r} has no number after the colon; write it as in cuda:0")
+    return int(number or 0)
