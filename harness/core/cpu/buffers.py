@@ -1,6 +1,6 @@
 """Which values may share memory: a buffer is taken by a value from the op that makes it to the last op that reads it.
 
-An op's outputs never lie where its inputs do.
+An op's outputs never lie where its inputs do. A value that no op makes has a buffer of its own throughout.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,16 @@ def assign_buffers(ops: Sequence[Op], values: Sequence[Value]) -> Buffers:
     """Buffers for values of float kinds; a free one is taken where one is wide enough."""
     columns_of = {value.name: value.columns for value in values if value.kind in IN_BUFFERS}
     last_use = {name: index for index, op in enumerate(ops) for name in (*op.outputs, *op.inputs)}
-    columns: list[int] = []
-    of: dict[str, int] = {}
+    made = {name for op in ops for name in op.outputs}
+    given = [name for op in ops for name in op.inputs if name in columns_of and name not in made]
+    of = {name: index for index, name in enumerate(dict.fromkeys(given))}
+    columns = [columns_of[name] for name in of]
     free: list[int] = []
     for index, op in enumerate(ops):
         for name in op.outputs:
             if name in columns_of:
                 of[name] = _take(columns_of[name], free, columns)
-        ending = {name for name in (*op.inputs, *op.outputs) if name in of and last_use[name] == index}
+        ending = {name for name in (*op.inputs, *op.outputs) if name in of and name in made and last_use[name] == index}
         free.extend(sorted({of[name] for name in ending}))
     return Buffers(tuple(columns), of)
 

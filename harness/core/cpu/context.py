@@ -57,13 +57,6 @@ class CpuContext:
             raise SessionError(f"{len(tokens)} tokens at position {position} cannot be processed: {error}") from error
         return logits
 
-    def value(self, name: str, n_tokens: int) -> NDArray[np.float32]:
-        """What a float value holds after a run, [n_tokens, columns]; for tests, of the program's last values only."""
-        place = self._compiler.place(name)
-        out = np.empty((n_tokens, place[1]), np.float32)
-        self._native.read(place, out)
-        return out
-
     def expert_counts(self) -> NDArray[np.int64]:
         """See `harness.core.backend.Context`."""
         n_layer = 1 + max((op.layer for op in self._program.ops), default=-1)

@@ -91,8 +91,7 @@ class Context {
   std::size_t route(Weight router, const Weight& bias, int top_k, const std::string& gating, bool renorm,
                     float weight_scale, Place h) {
     const auto kind = one_of<Gating>(
-        gating,
-        {{"softmax", Gating::softmax}, {"sigmoid", Gating::sigmoid}, {"softmax_topk", Gating::softmax_topk}});
+        gating, {{"softmax", Gating::softmax}, {"sigmoid", Gating::sigmoid}, {"softmax_topk", Gating::softmax_topk}});
     const auto n_expert = static_cast<int>(router->rows());
     const RouteParams params{n_expert, top_k, kind, renorm, weight_scale};
     std::int64_t* counts = program_.add_counts(n_expert).data();
@@ -134,17 +133,35 @@ class Context {
 
   std::vector<std::int64_t> counts(std::size_t routing) const { return program_.counts(routing); }
 
-  /// A float value's first `tokens` rows, for tests: only a value whose buffer no later op took still holds them.
+  // The rest looks into a program and is for tests.
+
+  /// A float value's first rows; only a value whose buffer no later op took still holds them.
   void read(Place value, const OutFloats& out) const {
-    const Value found = at(value);
-    if (out.shape(0) > static_cast<std::size_t>(program_.ubatch()) ||
-        out.shape(1) != static_cast<std::size_t>(found.columns)) {
-      throw std::invalid_argument("the array's shape is not the value's");
-    }
-    std::copy(found.data, found.data + out.size(), out.data());
+    const float* data = rows_of(value, out.shape(0), out.shape(1));
+    std::copy(data, data + out.size(), out.data());
+  }
+  void write(Place value, const FloatTable& rows) {
+    std::copy(rows.data(), rows.data() + rows.size(), rows_of(value, rows.shape(0), rows.shape(1)));
+  }
+  /// Experts and weights of the last run's tokens, slot by slot.
+  std::pair<std::vector<std::int32_t>, std::vector<float>> routed(std::size_t routing) {
+    const Routing& found = program_.routing(routing);
+    return {found.experts, found.weights};
+  }
+  /// What flows from moe_up_gate to moe_down, as floats [(token, slot)][n_ff].
+  void read_act(std::size_t act, std::size_t routing, const OutFloats& out) {
+    decode_act(program_.act(act), program_.routing(routing), static_cast<std::int64_t>(out.shape(0)),
+               static_cast<std::int64_t>(out.shape(1)), out.data());
   }
 
  private:
+  float* rows_of(Place place, std::size_t rows, std::size_t columns) const {
+    const Value found = at(place);
+    if (rows > static_cast<std::size_t>(program_.ubatch()) || columns != static_cast<std::size_t>(found.columns)) {
+      throw std::invalid_argument("the array's shape is not the value's");
+    }
+    return found.data;
+  }
   Value at(Place place) const { return program_.value(place.first, place.second); }
   Value maybe(std::optional<Place> place) const { return place ? at(*place) : Value{}; }
 
@@ -182,8 +199,7 @@ void bind(nb::module_& m) {
              const nb::gil_scoped_release released;
              self.place(first_row, bytes);
            })
-      .def(
-          "map", [](Matrix& self, const Bytes& data) { self.map(flat(data)); }, nb::keep_alive<1, 2>());
+      .def("map", [](Matrix& self, const Bytes& data) { self.map(flat(data)); }, nb::keep_alive<1, 2>());
 
   nb::class_<FeedForwardParams>(m, "FeedForwardParams")
       .def(
@@ -207,15 +223,15 @@ void bind(nb::module_& m) {
       .def("qkv", &Context::qkv, nb::kw_only(), nb::arg("projections"), nb::arg("q_norm").none(),
            nb::arg("k_norm").none(), nb::arg("slot"), nb::arg("n_head"), nb::arg("eps"), nb::arg("rope"),
            nb::arg("rope_table"), nb::arg("h"), nb::arg("q"))
-      .def("attention", &Context::attention, nb::kw_only(), nb::arg("sinks").none(), nb::arg("slot"),
-           nb::arg("n_head"), nb::arg("scale"), nb::arg("q"), nb::arg("a"))
+      .def("attention", &Context::attention, nb::kw_only(), nb::arg("sinks").none(), nb::arg("slot"), nb::arg("n_head"),
+           nb::arg("scale"), nb::arg("q"), nb::arg("a"))
       .def("linear", &Context::linear, nb::kw_only(), nb::arg("weight"), nb::arg("bias").none(), nb::arg("x"),
            nb::arg("residual").none(), nb::arg("y"))
       .def("route", &Context::route, nb::kw_only(), nb::arg("router"), nb::arg("bias").none(), nb::arg("top_k"),
            nb::arg("gating"), nb::arg("renorm"), nb::arg("weight_scale"), nb::arg("h"))
       .def("moe_up_gate", &Context::moe_up_gate, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(),
-           nb::arg("gate_bias").none(), nb::arg("up_bias").none(), nb::arg("params"), nb::arg("h"),
-           nb::arg("routing"), nb::arg("act"))
+           nb::arg("gate_bias").none(), nb::arg("up_bias").none(), nb::arg("params"), nb::arg("h"), nb::arg("routing"),
+           nb::arg("act"))
       .def("moe_down", &Context::moe_down, nb::kw_only(), nb::arg("down"), nb::arg("bias").none(), nb::arg("params"),
            nb::arg("act"), nb::arg("routing"), nb::arg("x").none(), nb::arg("y"))
       .def("ffn", &Context::ffn, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(), nb::arg("down"),
@@ -224,7 +240,10 @@ void bind(nb::module_& m) {
       .def("seal", &Context::seal)
       .def("run", &Context::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none())
       .def("counts", &Context::counts)
-      .def("read", &Context::read);
+      .def("read", &Context::read)
+      .def("write", &Context::write)
+      .def("routed", &Context::routed)
+      .def("read_act", &Context::read_act);
 
   m.def("kernel_names", [] {
     std::vector<std::string> names;

@@ -4,7 +4,7 @@
 
 namespace harness {
 
-#define HARNESS_DECODER(name)                                                                            \
+#define HARNESS_DECODER(name)                                                                             \
   void name(const std::uint8_t* row, std::int64_t first_block, std::int64_t n_blocks, std::int8_t* codes, \
             float* scales, float* minimums)
 

@@ -11,8 +11,7 @@ struct ScaleAndMinimum {
 
 inline ScaleAndMinimum k_scale(const std::uint8_t* packed, int index) {
   if (index < 4) return {packed[index] & 63, packed[index + 4] & 63};
-  return {(packed[index + 4] & 15) | (packed[index - 4] >> 6) << 4,
-          packed[index + 4] >> 4 | (packed[index] >> 6) << 4};
+  return {(packed[index + 4] & 15) | (packed[index - 4] >> 6) << 4, packed[index + 4] >> 4 | (packed[index] >> 6) << 4};
 }
 
 }  // namespace harness

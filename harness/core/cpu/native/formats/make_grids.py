@@ -1,4 +1,4 @@
-"""Writes the codebooks of harness/core/formats/grids.txt as C++ arrays. Usage: make_grids.py GRIDS_TXT OUT_INC."""
+"""Writes the codebooks of harness/core/formats/grids.txt as C++ arrays. Usage: make_grids.py GRIDS_TXT OUT_INC."""  # noqa: INP001
 
 import sys
 from pathlib import Path

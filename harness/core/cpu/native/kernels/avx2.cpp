@@ -5,17 +5,15 @@
 
 #include "kernels/vector_avx2.h"
 
-
-
 namespace harness {
 namespace avx2 {
 
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 6;
 
+#include "kernels/attention.inc"
 #include "kernels/floats.inc"
 #include "kernels/product.inc"
-#include "kernels/attention.inc"
 #include "kernels/table.inc"
 
 }  // namespace avx2

@@ -5,17 +5,15 @@
 
 #include "kernels/vector_avx512.h"
 
-
-
 namespace harness {
 namespace avx512 {
 
 constexpr int kPanels = 2;
 constexpr int kTileTokens = 12;
 
+#include "kernels/attention.inc"
 #include "kernels/floats.inc"
 #include "kernels/product.inc"
-#include "kernels/attention.inc"
 #include "kernels/table.inc"
 
 }  // namespace avx512

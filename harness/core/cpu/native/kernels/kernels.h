@@ -14,9 +14,9 @@
 
 namespace harness {
 
-inline constexpr int kRows = 16;            // rows of a panel
-inline constexpr int kMaxTileTokens = 12;   // of any instruction set
-inline constexpr int kMaxPanels = 2;        // that one kernel call takes
+inline constexpr int kRows = 16;           // rows of a panel
+inline constexpr int kMaxTileTokens = 12;  // of any instruction set
+inline constexpr int kMaxPanels = 2;       // that one kernel call takes
 
 /// Which columns of a block the four bytes of dword j hold.
 enum class Order : std::uint8_t {
@@ -112,12 +112,12 @@ struct AttentionChunk {
   int value_columns;  // a multiple of 16
   float scale;
   std::int64_t queries;
-  const float* const* query;    // [queries] -> [head_dim]
-  const std::int32_t* first;    // [queries] first visible key of the chunk ...
-  const std::int32_t* last;     // ... and one beyond the last; first < last
-  float* maximum;               // [queries]
-  float* sum;                   // [queries]
-  float* out;                   // [queries][value_columns]
+  const float* const* query;  // [queries] -> [head_dim]
+  const std::int32_t* first;  // [queries] first visible key of the chunk ...
+  const std::int32_t* last;   // ... and one beyond the last; first < last
+  float* maximum;             // [queries]
+  float* sum;                 // [queries]
+  float* out;                 // [queries][value_columns]
 };
 
 struct Kernels {
@@ -133,8 +133,8 @@ struct Kernels {
                         const float* const* x, std::int64_t tokens, std::int64_t columns, float* out);
 
   void (*quantise)(const float* x, std::int64_t columns, std::int8_t* codes, float* scales);
-  void (*pack)(const Packing& packing, const std::int8_t* const* codes, const float* const* scales,
-               std::int64_t blocks, const Tile& tile);
+  void (*pack)(const Packing& packing, const std::int8_t* const* codes, const float* const* scales, std::int64_t blocks,
+               const Tile& tile);
   void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t columns, float* y);
   void (*gated)(const GatedBlock& block);
   void (*softmax)(float* x, std::int64_t n);

@@ -8,17 +8,15 @@
 #undef UNROLL
 #define UNROLL(n)  // arrays need no registers of their own
 
-
-
 namespace harness {
 namespace scalar {
 
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 4;
 
+#include "kernels/attention.inc"
 #include "kernels/floats.inc"
 #include "kernels/product.inc"
-#include "kernels/attention.inc"
 #include "kernels/table.inc"
 
 }  // namespace scalar

@@ -12,8 +12,6 @@
 
 namespace harness::avx2 {
 
-
-
 struct Lanes8 {
   __m256 v;
 };
@@ -53,8 +51,8 @@ INLINE void store(float* p, Lanes16 x) {
   _mm256_storeu_ps(p + 8, x.b);
 }
 
-#define HARNESS_BINARY(name, instruction)                                             \
-  INLINE Lanes8 name(Lanes8 x, Lanes8 y) { return {instruction(x.v, y.v)}; }          \
+#define HARNESS_BINARY(name, instruction)                                    \
+  INLINE Lanes8 name(Lanes8 x, Lanes8 y) { return {instruction(x.v, y.v)}; } \
   INLINE Lanes16 name(Lanes16 x, Lanes16 y) { return {instruction(x.a, y.a), instruction(x.b, y.b)}; }
 HARNESS_BINARY(add, _mm256_add_ps)
 HARNESS_BINARY(sub, _mm256_sub_ps)
@@ -119,8 +117,7 @@ struct Dot {
   __m256i a, b;
 
   Dot() = default;
-  INLINE explicit Dot(const std::uint32_t* start)
-      : a(_mm256_set1_epi32(static_cast<std::int32_t>(*start))), b(a) {}
+  INLINE explicit Dot(const std::uint32_t* start) : a(_mm256_set1_epi32(static_cast<std::int32_t>(*start))), b(a) {}
   using Weights = Codes;
   INLINE static Weights prepare(Codes codes) { return codes; }
   INLINE void step(const Weights& codes, const std::uint32_t* activation) {
@@ -186,8 +183,8 @@ struct PairSums {
 INLINE void permute(Order order, const std::int8_t* block, std::uint32_t* dwords) {
   __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
   if (order == Order::pairs) {
-    x = _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(
-                                   _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
+    x = _mm256_shuffle_epi8(
+        x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(dwords), x);
 }
@@ -207,7 +204,5 @@ INLINE std::uint32_t start_of(const Packing& packing, std::int32_t even, std::in
   const int centre = packing.kind == Kind::tiny_plus_min ? 16 : packing.bias;
   return (static_cast<std::uint32_t>(-centre * odd) << 16) | (static_cast<std::uint32_t>(-centre * even) & 0xffffU);
 }
-
-
 
 }  // namespace harness::avx2

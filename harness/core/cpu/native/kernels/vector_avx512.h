@@ -10,8 +10,6 @@
 
 namespace harness::avx512 {
 
-
-
 struct Lanes8 {
   __m256 v;
 };
@@ -70,9 +68,7 @@ INLINE Lanes16 zero_below(Lanes16 value, Lanes16 x, float bound) {
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(bound), _CMP_NLT_UQ), value.v)};
 }
 INLINE Lanes8 low(Lanes16 x) { return {_mm512_castps512_ps256(x.v)}; }
-INLINE Lanes8 high(Lanes16 x) {
-  return {_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x.v), 1))};
-}
+INLINE Lanes8 high(Lanes16 x) { return {_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x.v), 1))}; }
 
 INLINE Lanes16 load_half16(const std::uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
@@ -120,8 +116,8 @@ struct PairSums {
 INLINE void permute(Order order, const std::int8_t* block, std::uint32_t* dwords) {
   __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
   if (order == Order::pairs) {
-    x = _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(
-                                   _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
+    x = _mm256_shuffle_epi8(
+        x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(dwords), x);
 }
@@ -137,7 +133,5 @@ INLINE PairSums pair_sums(const std::uint32_t* dwords) {
 INLINE std::uint32_t start_of(const Packing& packing, std::int32_t even, std::int32_t odd) {
   return static_cast<std::uint32_t>(-packing.bias * (even + odd));
 }
-
-
 
 }  // namespace harness::avx512

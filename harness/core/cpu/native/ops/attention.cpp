@@ -6,7 +6,12 @@ namespace harness {
 
 Attention::Attention(Workspace& workspace, const Weight& sinks, int n_head, float scale, const KvCache& cache, Value q,
                      Value a)
-    : workspace_(workspace), sinks_("sinks", sinks, n_head), scale_(scale), cache_(cache), q_(q), a_(a),
+    : workspace_(workspace),
+      sinks_("sinks", sinks, n_head),
+      scale_(scale),
+      cache_(cache),
+      q_(q),
+      a_(a),
       heads_per_kv_(n_head / cache.extent().heads),
       tokens_per_unit_(std::max<std::int64_t>(1, kQueries / std::max<std::int64_t>(1, heads_per_kv_))) {
   const KvExtent& kv = cache.extent();
@@ -18,9 +23,7 @@ Attention::Attention(Workspace& workspace, const Weight& sinks, int n_head, floa
   workspace.reserve_local(2 * partial_bytes(tokens_per_unit_ * heads_per_kv_));
 }
 
-std::int64_t Attention::partial_bytes(std::int64_t queries) const {
-  return queries * (2 + cache_.value_columns()) * 4;
-}
+std::int64_t Attention::partial_bytes(std::int64_t queries) const { return queries * (2 + cache_.value_columns()) * 4; }
 
 Attention::Partial Attention::partial(std::uint8_t* memory, std::int64_t queries) const {
   auto* floats = reinterpret_cast<float*>(memory);

@@ -10,8 +10,7 @@ namespace harness {
 
 class Attention final : public Op {
  public:
-  Attention(Workspace& workspace, const Weight& sinks, int n_head, float scale, const KvCache& cache, Value q,
-            Value a);
+  Attention(Workspace& workspace, const Weight& sinks, int n_head, float scale, const KvCache& cache, Value q, Value a);
   void run(Worker& worker, const Step& step, const Range& range) override;
 
  private:

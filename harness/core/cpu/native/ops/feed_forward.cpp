@@ -92,9 +92,8 @@ void UpGate::pack(Worker& worker, const Batch& batch, const ExpertSpan& experts)
   const auto rows = QuantisedRows::in(workspace_.region(Workspace::kQuantised), batch.tokens, columns_);
   const bool one_token = batch.tokens == 1;
   const ExpertSpan packed = one_token ? ExpertSpan{experts.first, experts.first + 1} : experts;
-  const UnitMap units(packed, [&](std::size_t i) {
-    return inputs_of(workspace_, batch.routing.used[i], one_token).split.count;
-  });
+  const UnitMap units(
+      packed, [&](std::size_t i) { return inputs_of(workspace_, batch.routing.used[i], one_token).split.count; });
   const auto pack_for = [&](const Matrix& matrix) {
     if (!matrix.format().quantised()) return;
     const Packing packing = packing_of(matrix.format());
@@ -241,8 +240,11 @@ void UpGate::multiply(Worker& worker, const Batch& batch, const ExpertSpan& expe
 
 Down::Down(Workspace& workspace, Weight down, const Weight& bias, const FeedForwardParams& params,
            std::int64_t y_columns)
-    : workspace_(workspace), down_(std::move(down)), bias_("down_bias", bias, params.n_expert * y_columns),
-      params_(params), columns_(y_columns) {
+    : workspace_(workspace),
+      down_(std::move(down)),
+      bias_("down_bias", bias, params.n_expert * y_columns),
+      params_(params),
+      columns_(y_columns) {
   expect("down", *down_, params.n_expert, y_columns, params.n_ff);
   if (params.top_k > kMostSlots) throw std::invalid_argument("more experts per token than this core can take");
   const std::int64_t pairs = workspace.ubatch() * params.top_k;
@@ -272,9 +274,8 @@ void Down::pack(Worker& worker, const Act& act, std::int64_t n_pairs, const Rout
   const auto rows = act.rows(n_pairs, params_.n_ff);
   const Tiles tiles{workspace_.region(Workspace::kTiles), params_.n_ff / kBlock};
   const Packing packing = packing_of(down_->format());
-  const UnitMap units({0, routing.used.size()}, [&](std::size_t i) {
-    return tiles_for(workspace_, routing.used[i].count).count;
-  });
+  const UnitMap units({0, routing.used.size()},
+                      [&](std::size_t i) { return tiles_for(workspace_, routing.used[i].count).count; });
   worker.for_each(units.count(), [&](std::int64_t unit) {
     const auto found = units.find(unit);
     const TileSplit split = tiles_for(workspace_, routing.used[found.expert].count);
@@ -335,6 +336,17 @@ void Down::one_token(Worker& worker, const Activations& inputs, const Routing& r
   });
 }
 
+void decode_act(const Act& act, const Routing& routing, std::int64_t pairs, std::int64_t n_ff, float* out) {
+  const auto rows = act.rows(pairs, n_ff);
+  for (std::int64_t place = 0; place < pairs; ++place) {
+    float* to = out + routing.pairs[static_cast<std::size_t>(place)] * n_ff;
+    for (std::int64_t i = 0; i < n_ff; ++i) {
+      to[i] = act.quantised ? rows.scales_of(place)[i / kBlock] * static_cast<float>(rows.codes_of(place)[i])
+                            : act.floats()[place * n_ff + i];
+    }
+  }
+}
+
 MoeUpGate::MoeUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h,
                      const Routing& routing, Act& act)
     : up_gate_(workspace, weights, params, h.columns), h_(h), routing_(routing), act_(act) {}
@@ -349,14 +361,16 @@ MoeDown::MoeDown(Workspace& workspace, Weight down, const Weight& bias, const Fe
   act.quantised = down_.quantised();
 }
 
-void MoeDown::run(Worker& worker, const Step&, const Range& range) {
-  down_.run(worker, act_, range, routing_, x_, y_);
-}
+void MoeDown::run(Worker& worker, const Step&, const Range& range) { down_.run(worker, act_, range, routing_, x_, y_); }
 
 Ffn::Ffn(Workspace& workspace, const GateUp& weights, Weight down, const FeedForwardParams& params, Value h, Value x,
          Value y)
-    : workspace_(workspace), up_gate_(workspace, weights, params, h.columns), down_(workspace, std::move(down), {}, params, y.columns),
-      h_(h), x_(x), y_(y) {
+    : workspace_(workspace),
+      up_gate_(workspace, weights, params, h.columns),
+      down_(workspace, std::move(down), {}, params, y.columns),
+      h_(h),
+      x_(x),
+      y_(y) {
   workspace.reserve(Workspace::kActs, Act::bytes(workspace.ubatch(), params.n_ff));
   const auto n = static_cast<std::size_t>(workspace.ubatch());
   everyone_.experts.assign(n, 0);

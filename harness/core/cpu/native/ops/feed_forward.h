@@ -68,7 +68,8 @@ class UpGate {
                 std::int64_t column) const;
   void fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, std::int64_t block,
                   const TokenRange& tokens) const;
-  void activate(const Batch& batch, std::int32_t expert, std::int64_t block, std::int64_t place, GatedBlock gated) const;
+  void activate(const Batch& batch, std::int32_t expert, std::int64_t block, std::int64_t place,
+                GatedBlock gated) const;
   Activations inputs(const Matrix& matrix, const Batch& batch) const;
   const Matrix& up() const { return up_ ? *up_ : *gate_; }
 
@@ -102,6 +103,9 @@ class Down {
   FeedForwardParams params_;
   std::int64_t columns_;
 };
+
+/// The activations of `pairs` pairs as floats [token * top_k + slot][n_ff].
+void decode_act(const Act& act, const Routing& routing, std::int64_t pairs, std::int64_t n_ff, float* out);
 
 class MoeUpGate final : public Op {
  public:

@@ -3,7 +3,8 @@
 namespace harness {
 
 KvCache::KvCache(const KvExtent& extent)
-    : extent_(extent), value_columns_((extent.head_dim_v + 15) / 16 * 16),
+    : extent_(extent),
+      value_columns_((extent.head_dim_v + 15) / 16 * 16),
       keys_(static_cast<std::size_t>(extent.heads * extent.positions * extent.head_dim) * 2),
       values_(static_cast<std::size_t>(extent.heads * extent.positions * value_columns_) * 2) {}
 

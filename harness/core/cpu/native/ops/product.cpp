@@ -52,14 +52,15 @@ Activations Inputs::of(const Matrix& weight, const FloatRows& x) const {
 }
 
 Units::Units(const Workspace& workspace, const Matrix& matrix, const TokenRange& tokens)
-    : tokens_(tokens), groups_(matrix.groups()), groups_per_unit_(2),
+    : tokens_(tokens),
+      groups_(matrix.groups()),
+      groups_per_unit_(2),
       tiles_per_unit_(Workspace::kTokensAtOnce / workspace.kernels().tile_tokens),
       token_units_((tokens.split.count + tiles_per_unit_ - 1) / tiles_per_unit_) {
   if (tokens.split.tokens == 1) {
     const std::int64_t by_bytes = kUnitBytes / matrix.group_bytes();
     const std::int64_t by_workers = groups_ / (kUnitsPerWorker * workspace.threads());
-    groups_per_unit_ =
-        std::clamp<std::int64_t>(std::min(by_bytes, by_workers), 1, Workspace::kMaxGroups);
+    groups_per_unit_ = std::clamp<std::int64_t>(std::min(by_bytes, by_workers), 1, Workspace::kMaxGroups);
   }
   row_units_ = (groups_ + groups_per_unit_ - 1) / groups_per_unit_;
 }

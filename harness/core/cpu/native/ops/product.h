@@ -34,7 +34,6 @@ class Units {
  public:
   Units(const Workspace& workspace, const Matrix& matrix, const TokenRange& tokens);
 
-
   std::int64_t count() const { return row_units_ * token_units_; }
   std::int64_t first_token() const { return tokens_.first; }
 

@@ -6,7 +6,8 @@
 namespace harness {
 
 Program::Program(const Kernels& kernels, const ProgramParams& params, std::span<const std::int64_t> buffers)
-    : params_(params), buffer_columns_(buffers.begin(), buffers.end()),
+    : params_(params),
+      buffer_columns_(buffers.begin(), buffers.end()),
       workspace_(kernels, params.ubatch, std::max(1, params.n_threads)) {
   if (params.ubatch < 1 || params.n_ctx < 1) throw std::invalid_argument("ubatch and n_ctx must be at least 1");
   for (const std::int64_t columns : buffers) {
@@ -65,11 +66,13 @@ void Program::seal() {
 void Program::check(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs) const {
   const auto n = static_cast<std::int64_t>(ids.size());
   if (!team_) throw std::invalid_argument("the program is not sealed");
-  if (n < 1 || n > params_.ubatch) throw std::invalid_argument("a ubatch has 1 to " + std::to_string(params_.ubatch) + " tokens");
+  if (n < 1 || n > params_.ubatch)
+    throw std::invalid_argument("a ubatch has 1 to " + std::to_string(params_.ubatch) + " tokens");
   if (position < 0 || position + n > params_.n_ctx) throw std::invalid_argument("the ubatch does not fit the context");
   if (outputs < 0 || outputs > n) throw std::invalid_argument("more outputs than tokens");
   for (const std::int32_t id : ids) {
-    if (id < 0 || id >= params_.n_vocab) throw std::invalid_argument("token " + std::to_string(id) + " is not in the vocabulary");
+    if (id < 0 || id >= params_.n_vocab)
+      throw std::invalid_argument("token " + std::to_string(id) + " is not in the vocabulary");
   }
 }
 

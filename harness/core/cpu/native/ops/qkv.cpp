@@ -17,9 +17,15 @@ std::vector<const Matrix*> matrices(const std::vector<Projection>& projections) 
 
 Qkv::Qkv(Workspace& workspace, std::vector<Projection> projections, const Weight& q_norm, const Weight& k_norm,
          const QkvParams& params, KvCache& cache, Value h, Value q)
-    : workspace_(workspace), q_norm_("q_norm", q_norm, cache.extent().head_dim),
-      k_norm_("k_norm", k_norm, cache.extent().head_dim), params_(params), cache_(cache),
-      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), matrices(projections)), h_(h), q_(q), columns_(0) {
+    : workspace_(workspace),
+      q_norm_("q_norm", q_norm, cache.extent().head_dim),
+      k_norm_("k_norm", k_norm, cache.extent().head_dim),
+      params_(params),
+      cache_(cache),
+      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), matrices(projections)),
+      h_(h),
+      q_(q),
+      columns_(0) {
   for (Projection& projection : projections) {
     const std::int64_t rows = projection.weight->rows();
     expect("projection", *projection.weight, 1, rows, h.columns);

@@ -8,7 +8,8 @@ namespace harness {
 void Routing::sort(std::int64_t n_tokens, int n_expert, std::vector<std::int64_t>& scratch) {
   const std::int64_t n_pairs = n_tokens * top_k;
   scratch.assign(static_cast<std::size_t>(n_expert), 0);
-  for (std::int64_t pair = 0; pair < n_pairs; ++pair) ++scratch[static_cast<std::size_t>(experts[static_cast<std::size_t>(pair)])];
+  for (std::int64_t pair = 0; pair < n_pairs; ++pair)
+    ++scratch[static_cast<std::size_t>(experts[static_cast<std::size_t>(pair)])];
   used.clear();
   std::int64_t place = 0;
   for (std::int32_t expert = 0; expert < n_expert; ++expert) {
@@ -18,7 +19,8 @@ void Routing::sort(std::int64_t n_tokens, int n_expert, std::vector<std::int64_t
     count = place - count;  // from here on, the expert's next free place
   }
   for (std::int64_t pair = 0; pair < n_pairs; ++pair) {
-    const auto to = static_cast<std::size_t>(scratch[static_cast<std::size_t>(experts[static_cast<std::size_t>(pair)])]++);
+    const auto to =
+        static_cast<std::size_t>(scratch[static_cast<std::size_t>(experts[static_cast<std::size_t>(pair)])]++);
     pairs[to] = static_cast<std::int32_t>(pair);
     tokens[to] = static_cast<std::int32_t>(pair / top_k);
   }
@@ -26,8 +28,13 @@ void Routing::sort(std::int64_t n_tokens, int n_expert, std::vector<std::int64_t
 
 Route::Route(Workspace& workspace, Weight router, const Weight& bias, const RouteParams& params, std::int64_t* counts,
              Value h, Routing& routing)
-    : workspace_(workspace), router_(std::move(router)), bias_("router_bias", bias, params.n_expert), params_(params),
-      counts_(counts), inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {router_.get()}), h_(h),
+    : workspace_(workspace),
+      router_(std::move(router)),
+      bias_("router_bias", bias, params.n_expert),
+      params_(params),
+      counts_(counts),
+      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {router_.get()}),
+      h_(h),
       routing_(routing) {
   expect("router", *router_, 1, params.n_expert, h.columns);
   if (params.top_k < 1 || params.top_k > params.n_expert) throw std::invalid_argument("top_k is out of range");

@@ -39,8 +39,13 @@ void RmsNorm::run(Worker& worker, const Step&, const Range& range) {
 }
 
 Linear::Linear(Workspace& workspace, Weight weight, const Weight& bias, Value x, Value residual, Value y)
-    : workspace_(workspace), weight_(std::move(weight)), bias_("bias", bias, y.columns),
-      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {weight_.get()}), x_(x), residual_(residual), y_(y) {
+    : workspace_(workspace),
+      weight_(std::move(weight)),
+      bias_("bias", bias, y.columns),
+      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {weight_.get()}),
+      x_(x),
+      residual_(residual),
+      y_(y) {
   expect("weight", *weight_, 1, y.columns, x.columns);
 }
 
@@ -61,8 +66,10 @@ void Linear::run(Worker& worker, const Step&, const Range& range) {
 }
 
 Logits::Logits(Workspace& workspace, Weight weight, Value x)
-    : workspace_(workspace), weight_(std::move(weight)),
-      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {weight_.get()}), x_(x) {
+    : workspace_(workspace),
+      weight_(std::move(weight)),
+      inputs_(workspace, Workspace::kTiles, workspace.ubatch(), {weight_.get()}),
+      x_(x) {
   expect("output", *weight_, 1, weight_->rows(), x.columns);
 }
 

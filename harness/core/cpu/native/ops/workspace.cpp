@@ -45,8 +45,8 @@ void Workspace::allocate() {
 }
 
 void Workspace::multiply(const Worker& worker, const Matrix& matrix, std::int64_t expert,
-                         std::span<const std::int64_t> groups, const Activations& activations,
-                         const TokenRange& tokens, float* out) const {
+                         std::span<const std::int64_t> groups, const Activations& activations, const TokenRange& tokens,
+                         float* out) const {
   if (matrix.format().quantised()) {
     return multiply_panels(worker, matrix, expert, groups, activations.tiles, tokens, out);
   }

@@ -19,7 +19,9 @@ namespace harness {
 /// Cuts tokens into tiles of nearly equal size, none above `largest`.
 struct TileSplit {
   TileSplit(std::int64_t n_tokens, int largest)
-      : tokens(n_tokens), count((n_tokens + largest - 1) / largest), base(count ? n_tokens / count : 0),
+      : tokens(n_tokens),
+        count((n_tokens + largest - 1) / largest),
+        base(count ? n_tokens / count : 0),
         extra(count ? n_tokens % count : 0) {}
 
   /// Tiles begin .. end of this split, cut in the same places.
@@ -106,7 +108,8 @@ class Workspace {
   std::uint8_t* region(Region region) const { return regions_[region].as(); }
   /// A worker's own memory, as large as the largest reservation.
   std::uint8_t* local(const Worker& worker) const {
-    return locals_.as() + static_cast<std::size_t>(worker.index()) * static_cast<std::size_t>(local_bytes_ + kFixedLocal);
+    return locals_.as() +
+           static_cast<std::size_t>(worker.index()) * static_cast<std::size_t>(local_bytes_ + kFixedLocal);
   }
   /// A worker's own sums for a product: kMaxGroups x kTokensAtOnce x 16 floats.
   float* sums(const Worker& worker) const { return reinterpret_cast<float*>(local(worker) + local_bytes_); }

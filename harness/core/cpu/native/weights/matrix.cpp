@@ -36,8 +36,8 @@ Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_
     refuse(format, std::to_string(extent.columns) + " columns are not whole blocks of " + std::to_string(format.block));
   }
   if (row_bytes != format.row_bytes(extent.columns)) {
-    refuse(format, std::to_string(extent.columns) + " columns take " + std::to_string(format.row_bytes(extent.columns)) +
-                       " bytes, not " + std::to_string(row_bytes));
+    refuse(format, std::to_string(extent.columns) + " columns take " +
+                       std::to_string(format.row_bytes(extent.columns)) + " bytes, not " + std::to_string(row_bytes));
   }
   size_ = checked_size(extent, row_bytes);
   if (size_ == 0) refuse(format, "its size overflows");
