@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from harness.runner.events import Event, Heartbeat, encode
+from harness.telemetry import proc as counters
 
 GO_ON = b"go"
 PATIENCE_S = 1.0
@@ -67,7 +68,7 @@ class Link:
     def _beat(self) -> None:
         while True:
             time.sleep(BEAT_S)
-            self._send(Heartbeat(time.process_time_ns(), _bytes_read()))
+            self._send(Heartbeat(_cpu_ns(), _bytes_read()))
 
     def _on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         self._interrupted = True
@@ -78,6 +79,18 @@ def _end_group() -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+def _cpu_ns() -> int:
+    """CPU time of this process and of its living children: an engine may be a program of its own."""
+    total = time.process_time_ns()
+    for listed in Path("/proc/self/task").glob("*/children"):
+        try:
+            children = listed.read_text().split()
+        except OSError:
+            continue  # the thread ended
+        total += sum(found.cpu_ns for pid in children if (found := counters.process(int(pid))) is not None)
+    return total
 
 
 def _bytes_read() -> int:

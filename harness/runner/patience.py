@@ -29,7 +29,7 @@ class Patience:
 
 LEAST_CPU_NS = 20_000_000
 LEAST_BYTES = 64 << 10
-"""What the heartbeat itself uses stays far below these."""
+"""Per heartbeat, about a second: what heartbeat and telemetry use themselves stays far below."""
 
 
 class Watch:
@@ -47,14 +47,14 @@ class Watch:
         self.phase, self._phase_ns = phase, now_ns
 
     def note(self, event: Event, now_ns: int) -> None:
-        """Any event is a sign of life; a heartbeat only if the process did something since the last that did."""
+        """Any event is a sign of life; a heartbeat only if something was done since the one before."""
         if not isinstance(event, Heartbeat):
             self._alive_ns = now_ns
             return
-        self._beat_ns = now_ns
         worked = event.cpu_ns - self._last.cpu_ns >= LEAST_CPU_NS
         if worked or event.read_bytes - self._last.read_bytes >= LEAST_BYTES:
-            self._alive_ns, self._last = now_ns, event
+            self._alive_ns = now_ns
+        self._beat_ns, self._last = now_ns, event
 
     def over(self, now_ns: int) -> str:
         """Why the worker must be ended now, in words; empty while it may go on."""

@@ -36,10 +36,11 @@ def test_loading_may_take_half_the_deadline() -> None:
 
 def test_an_idle_worker_is_stuck_though_its_heart_beats() -> None:
     made = watch()
+    its_own_ns, its_own_bytes = 5_000_000, 2_000
     for second in range(1, 20):
-        made.note(Heartbeat(second, second), second * S)
+        made.note(Heartbeat(second * its_own_ns, second * its_own_bytes), second * S)
     assert made.over(19 * S) == ""
-    made.note(Heartbeat(20, 20), 20 * S)
+    made.note(Heartbeat(20 * its_own_ns, 20 * its_own_bytes), 20 * S)
     assert made.over(20 * S) == "stuck in pp512: alive, but it used no CPU and read nothing for 20 s"
 
 
