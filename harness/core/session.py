@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import Backend, Context, LogitsOf
-from harness.core.devices import backend_for
+from harness.core.backends import backend_for
 from harness.core.errors import SessionError
 from harness.core.gguf import open_gguf
 from harness.core.loader import load_weights

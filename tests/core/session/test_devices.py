@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.core import devices
+from harness.core.backends import backend_for
 from harness.core.errors import DeviceError
 from harness.core.options import Options
 
@@ -54,6 +56,12 @@ def test_a_driver_that_is_of_no_use_says_why(
     assert says in reason
 
 
+def test_asking_about_devices_imports_neither_numpy_nor_cupy() -> None:
+    code = "import sys; from harness.core import devices; devices.resolve_auto(); print({'numpy', 'cupy'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_a_gpu_without_cupy_names_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     driver(monkeypatch, n_devices=1)
     monkeypatch.setattr(devices, "find_spec", lambda _name: None)
@@ -65,7 +73,7 @@ def test_a_gpu_without_cupy_names_the_command_that_brings_it(monkeypatch: pytest
 def test_asking_for_an_unusable_device_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     no_driver(monkeypatch)
     with pytest.raises(DeviceError, match=r"device cuda:0 cannot be used: no NVIDIA driver.*use device cpu:0"):
-        devices.backend_for(Options(devices=("cuda:0",)))
+        backend_for(Options(devices=("cuda:0",)))
 
 
 def test_cores_are_those_this_process_may_use() -> None:
