@@ -38,9 +38,10 @@ class Estimate:
     memory_bytes: float
 
 
-def machine(device: str) -> Machine:
-    """Round numbers for a sort of device; a CPU's grow with its cores."""
-    kind, cores = device.partition(":")[0], len(os.sched_getaffinity(0))
+def machine(device: str, threads: int = 0) -> Machine:
+    """Round numbers for a sort of device; a CPU's grow with the cores that `threads` (0: all) take."""
+    kind, usable = device.partition(":")[0], len(os.sched_getaffinity(0))
+    cores = min(threads or usable, usable)
     if kind == "cuda":
         return Machine(6e13, 8e11, 4e-6)
     if kind == "cpu":
@@ -50,7 +51,7 @@ def machine(device: str) -> Machine:
 
 def estimate(case: Case, planned: Planned) -> Estimate:
     """Of one case on the device it names."""
-    rates, budget_s = machine(case.axes.device), case.sampling.time_budget_ns / 1e9
+    rates, budget_s = machine(case.axes.device, case.axes.threads), case.sampling.time_budget_ns / 1e9
     rows = measurements(case.test)
     loads_s = planned.file_bytes / rates.read_bytes
     if not rows:

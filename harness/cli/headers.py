@@ -1,4 +1,4 @@
-"""Plans and programs of cases without weights: a real file's header is read, a stand-in's is made and thrown away."""
+"""Plans and programs of cases that load no weights: a real file's header is read, a made one's is thrown away."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.core.errors import UnsupportedError
 from harness.core.gguf import open_gguf
 from harness.core.models import Model, read_model
 from harness.core.plan import Plan, make_plan
 from harness.core.program.build import build_program
 from harness.core.program.op import Program
+from harness.core.synth import derive_mixture
 from harness.core.synth.hollow import write_hollow_preset
 from harness.engines.core import options_from_axes
 from harness.engines.stream import context_tokens
@@ -34,7 +34,7 @@ class Headers:
         self._models: dict[ModelRef, Model] = {}
 
     def planned(self, case: Case) -> Planned:
-        """Errors: CoreError for a file or options the core refuses, and for a mixture that is not made yet."""
+        """Errors: CoreError for a file or options the core refuses."""
         if case.model not in self._models:
             with _header_file(case.model) as path, open_gguf(path) as file:
                 self._models[case.model] = read_model(file)
@@ -48,11 +48,12 @@ class Headers:
 def _header_file(model: ModelRef) -> Iterator[Path]:
     if model.path is not None:
         yield Path(model.path)
-    elif model.stand_in is not None:
-        made = model.stand_in
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "hollow.gguf"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "header.gguf"
+        if model.stand_in is not None:
+            made = model.stand_in
             write_hollow_preset(made.preset, path, layers=made.layers, vocab=made.vocab)
-            yield path
-    else:
-        raise UnsupportedError(f"{model.name} is derived from {model.mixture_of} when it is first measured")
+        elif model.mixture_of is not None:
+            derive_mixture(Path(model.mixture_of), path)  # a second's work, and its shapes are the dense file's
+        yield path

@@ -1,5 +1,6 @@
 """`harness run`: measure every case of a config, write the report, print the tables."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def run(
     put(render_records(outcome.records, output))
     _report(outcome.run_dir, reports)
     if outcome.interrupted:
-        say(f"interrupted; go on with: harness run {config} --resume {outcome.run_dir.name}")
+        say(f"interrupted; go on with: {_going_on(resume, outcome.run_dir.name)}")
     raise typer.Exit(_code(outcome))
 
 
@@ -76,6 +77,12 @@ def _report(run_dir: Path, reports: Path) -> None:
     from harness.report.html import write_report  # noqa: PLC0415
 
     say(f"report: {write_report(run_dir, reports / run_dir.name)}")
+
+
+def _going_on(resume: str | None, run: str) -> str:
+    """The command as typed, `--only` and `--set` included, since they decide which cases there are."""
+    typed = ["harness", *sys.argv[1:]]
+    return shlex.join(typed if resume else [*typed, "--resume", run])
 
 
 def _code(outcome: "RunOutcome") -> int:

@@ -57,6 +57,12 @@ def test_plan_shows_tensors_and_program_once_per_different_plan(tmp_path: Path) 
     assert re.search(r"^tiny \(stand-in.*\): cases 2, 3$", output, re.MULTILINE)
 
 
+def test_plan_of_a_mixture_has_the_shapes_it_will_have() -> None:
+    output = call("plan", ROOT / "configs/smollm2_moe.yaml", "--only", "off fused_moe=off pp512", "--tensors").output
+    assert re.search(r"ffn_gate_exps\.weight +cpu:0 +Q4_1 +16 x 192 x 576 ", output)
+    assert "of disk for what is made once" in output
+
+
 def test_plan_of_fakes_says_why_there_is_no_estimate(tmp_path: Path) -> None:
     result = call("plan", fake_config(tmp_path))
     assert result.exit_code == 0
