@@ -11,9 +11,6 @@ namespace avx2 {
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 6;
 
-#include "kernels/attention.inc"
-#include "kernels/floats.inc"
-#include "kernels/product.inc"
 #include "kernels/table.inc"
 
 }  // namespace avx2

@@ -11,9 +11,6 @@ namespace avx512 {
 constexpr int kPanels = 2;
 constexpr int kTileTokens = 12;
 
-#include "kernels/attention.inc"
-#include "kernels/floats.inc"
-#include "kernels/product.inc"
 #include "kernels/table.inc"
 
 }  // namespace avx512

@@ -14,9 +14,6 @@ namespace scalar {
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 4;
 
-#include "kernels/attention.inc"
-#include "kernels/floats.inc"
-#include "kernels/product.inc"
 #include "kernels/table.inc"
 
 }  // namespace scalar
