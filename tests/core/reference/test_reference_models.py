@@ -93,9 +93,10 @@ def test_expert_counts_are_the_pairs_of_tokens_and_experts(made: Any, session: O
 
 
 def test_keys_beyond_one_chunk_of_256_are_combined(made: Any, session: Open) -> None:
+    """A dense model: one routing decision on the edge would hide what is compared here."""
     tokens = np.random.default_rng(1).integers(0, 256, 300).tolist()
-    path = made("tiny-gpt-oss", layers=2)
+    path = made("tiny-llama")
     with open_gguf(path) as file:
         naive = NaiveModel(file).logits(tokens)
     whole = session(path, "reference", n_ctx=300).logits(tokens)
-    assert distance(whole[-1], naive[-1]) < 1e-3
+    assert max(distance(ours, theirs) for ours, theirs in zip(whole, naive, strict=True)) < 2e-3
