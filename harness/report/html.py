@@ -85,15 +85,17 @@ def render(document: Document, *, live: bool = False) -> str:
 def render_template(template: str, scripts: tuple[str, ...], title: str, connect: str = "", **content: object) -> str:
     """A template with the page's style, script and policy. Figures are drawn while the template asks for them."""
     sheet = Sheet()
-    environment = _environment()
-    environment.globals["svg"] = lambda chart: Markup(inline(figures.svg(chart), chart.key, chart.alt, sheet))  # noqa: S704
     script = "\n".join(_asset(name) for name in scripts)
+
+    def svg(chart: Chart) -> Markup:
+        return Markup(inline(figures.svg(chart), chart.key, chart.alt, sheet))  # noqa: S704  escaped by ElementTree
+
     # The body is rendered first, since only then the classes of its figures are known.
-    body = environment.get_template(template).render(symbols=_symbols(), **content)
+    body = _environment().get_template(template).render(symbols=_symbols(), svg=svg, **content)
     css = f"{_theme()}\n{_asset('page.css')}\n{sheet.css}"
-    policy = _policy(css, script, connect)
-    page = environment.get_template("frame.html.jinja")
-    return page.render(body=Markup(body), css=Markup(css), script=Markup(script), policy=policy, title=title)  # noqa: S704
+    page = _environment().get_template("frame.html.jinja")
+    parts = {"body": Markup(body), "css": Markup(css), "script": Markup(script)}  # noqa: S704  rendered, or our own
+    return page.render(title=title, policy=_policy(css, script, connect), **parts)
 
 
 def _policy(css: str, script: str, connect: str) -> str:
@@ -118,14 +120,8 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _loader() -> PackageLoader:
-    return PackageLoader("harness.report")
-
-
 def _environment() -> Environment:
-    environment = Environment(
-        loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=False, lstrip_blocks=False
-    )
+    environment = Environment(loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined)
     environment.globals.update(
         colour=lambda variant: f"c-{variant_name(variant)}",
         kind_of=lambda block: type(block).__name__,

@@ -81,7 +81,7 @@ def speeds(records: Iterable[Record]) -> tuple[Speed, ...]:
 def curve(records: Sequence[Record], phase: Phase) -> tuple[Speed, ...]:
     """One phase against depth: a sweep's rows if there is a sweep, else those of the plain tests; depths ascend."""
     sweeps = [record for record in records if record.case.test.kind == "sweep"]
-    chosen = [speed for speed in speeds(sweeps or records) if speed.phase == phase]
+    chosen = [speed for speed in speeds(sweeps) or speeds(records) if speed.phase == phase]
     if not chosen:
         return ()
     work = _work(chosen[0])

@@ -18,11 +18,12 @@ HEADS = ("test", "start s", "time s", "t/s", "state", "other CPU", "MHz", "J")
 def section(found: Sequence[Group]) -> Section | None:
     """One fold per case that ran; one that failed shows times and no speed, one that is INVALID nothing."""
     every = [(group, record) for group in found for records in group.records for record in records]
-    folds = tuple(_fold(g, record) for g, record in every if record.rows and outcome(record) != "INVALID")
+    shown = [(group, record) for group, record in every if record.rows and outcome(record) != "INVALID"]
+    folds = tuple(_fold(f"samples-{number}", group, record) for number, (group, record) in enumerate(shown))
     return Section("samples", "Every sample", "Samples", folds) if folds else None
 
 
-def _fold(group: Group, record: Record) -> Fold:
+def _fold(key: str, group: Group, record: Record) -> Fold:
     samples = [(row.test, sample) for row in record.rows for sample in row.samples]
     start = min((sample.start_ns for _, sample in samples), default=0)
     columns = tuple(Column(head, "text" if head in {"test", "state"} else "number") for head in HEADS)
@@ -30,7 +31,7 @@ def _fold(group: Group, record: Record) -> Fold:
     rows = tuple(_cells(test, sample, start, valid=valid) for test, sample in samples)
     failed = "" if valid else f", {record.status}: no speed"
     title = f"{record.case.model.label}, {_label(group, record)}, {record.case.test.label}: {len(rows)} samples{failed}"
-    return Fold(title, (Table(f"samples-{group.key}-{record.case.case_id}", title, columns, rows),))
+    return Fold(title, (Table(key, title, columns, rows),))
 
 
 def _label(group: Group, record: Record) -> str:
