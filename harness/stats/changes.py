@@ -54,9 +54,9 @@ def change_points(values: Sequence[float]) -> tuple[Change, ...]:
 
 
 def _clipped(series: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Single spikes drawn in towards the median of their neighbourhood; steps keep their height."""
-    width = FEWEST
-    padded = np.pad(series, width, mode="edge")
+    """Spikes shorter than a level drawn in towards the median of their neighbourhood; steps keep their height."""
+    width = FEWEST - 1
+    padded = np.pad(series, width, mode="reflect")
     local = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * width + 1), axis=1)
     scale = _noise(series)
     clipped: NDArray[np.float64] = np.clip(series, local - _CLIP * scale, local + _CLIP * scale)
@@ -80,10 +80,10 @@ def _worth_looking(series: NDArray[np.float64]) -> bool:
 
 
 def _candidates(series: NDArray[np.float64]) -> list[int]:
-    import ruptures  # type: ignore[import-untyped] # noqa: PLC0415  costs half a second
+    import ruptures  # noqa: PLC0415  costs half a second
 
     scale = _noise(series)
-    search = ruptures.Pelt(model="l2", min_size=FEWEST, jump=1).fit(series / scale)
+    search = ruptures.KernelCPD(kernel="linear", min_size=FEWEST).fit((series / scale)[:, None])
     found: list[int] = search.predict(pen=2 * math.log(series.size))
     return found[:-1]
 

@@ -7,14 +7,15 @@ bound for false alarms over the whole suite. Values are logarithms of speed thro
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, stdtr
 
-from harness.stats.changes import change_points
+from harness.stats.changes import Change, change_points
 from harness.stats.fdr import q_values
 from harness.stats.interval import t_quantile
 from harness.stats.noise import OUTLIER, RESOLUTION, Spread, moderated, spread
@@ -49,13 +50,13 @@ class Rules:
 class SeriesNights:
     """A series' earlier nights in order, and tonight. A night is its first session's value, then its re-runs'.
 
-    `accepted`: places in `nights` where a slower level was accepted on purpose; the baseline begins behind the last.
+    `pinned`: the nights to compare with, where somebody has chosen them; the level of the last nights else.
     """
 
     series_id: str
     nights: tuple[tuple[float, ...], ...]
     tonight: float
-    accepted: tuple[int, ...] = ()
+    pinned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,27 +111,39 @@ def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], 
 def baselines(suite: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
     """Each series' level and spread before tonight; None where there are too few nights."""
     enough = [series for series in suite if len(series.nights) >= NIGHTS_NEEDED]
-    levels = [_level([night[0] for night in series.nights], series.accepted, rules) for series in enough]
+    levels = [_level([night[0] for night in series.nights][-rules.window :], rules) for series in enough]
     drawn = moderated([spread(level) for level in levels])
-    known = {series.series_id: base for series, base in zip(enough, drawn, strict=True)}
+    known = {series.series_id: _pinned(series, base) for series, base in zip(enough, drawn, strict=True)}
     return tuple(known.get(series.series_id) for series in suite)
 
 
-def _level(nights: Sequence[float], accepted: Sequence[int], rules: Rules) -> Sequence[float]:
+def _pinned(series: SeriesNights, base: Spread) -> Spread:
+    """The spread of the last nights around the level of the nights that were chosen."""
+    if not series.pinned:
+        return base
+    chosen = [value for night in series.pinned for value in series.nights[night]]
+    return replace(base, centre=float(np.median(chosen)), n=len(series.pinned))
+
+
+def _level(nights: Sequence[float], rules: Rules) -> Sequence[float]:
     """The nights of the level tonight is held against.
 
-    It begins at the last step up or the last accepted step down, and ends before a step down nobody accepted: an alarm
-    stays until it is mended or acknowledged.
+    It begins at the last step up and ends before a step down, so that an alarm stays until it is mended, acknowledged
+    or made the baseline.
     """
-    first = max([0, len(nights) - rules.window, *accepted])
-    level = nights[first:]
-    start, end = 0, len(level)
-    for change in change_points(level):
+    start, end = 0, len(nights)
+    for change in _steps(tuple(nights)):
         if change.shift >= math.log1p(rules.floor):
-            start, end = change.index, len(level)
-        elif change.shift <= math.log1p(-rules.floor) and end == len(level):
+            start, end = change.index, len(nights)
+        elif change.shift <= math.log1p(-rules.floor) and end == len(nights):
             end = change.index
-    return level[start:end]
+    return nights[start:end]
+
+
+@lru_cache(maxsize=4096)
+def _steps(level: tuple[float, ...]) -> tuple[Change, ...]:
+    """The level's steps; the gate asks twice, for the suspects and for the verdicts."""
+    return change_points(level)
 
 
 def night_share(
@@ -147,10 +160,11 @@ def night_share(
         for again in (*(night[1:] for night in series.nights), reruns.get(series.series_id, ()))
         if len(again) > 1
     ]
-    if not groups:
-        return 1.0
-    quiet = [group[np.abs(group) <= _spike_limit(groups)] for group in groups]
+    limit = _spike_limit(groups) if groups else 0.0
+    quiet = [group[np.abs(group) <= limit] for group in groups]
     degrees = sum(group.size - 1 for group in quiet)
+    if not degrees:
+        return 1.0
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in quiet)
     return min(max(1 - squares / float(chdtri(degrees, _CAUTION)), 0.0), 1.0)
 

@@ -1,0 +1,148 @@
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.stats.gate import Judgement, Rules, SeriesNights, judge, suspects
+
+RULES = Rules()
+
+
+def suite(n: int = 30, nights: int = 20, seed: int = 1, sd: float = 0.005) -> list[SeriesNights]:
+    values = 3.0 + np.random.default_rng(seed).normal(0, sd, (n, nights + 1))
+    return [SeriesNights(f"s{i}", tuple((float(v),) for v in row[:-1]), float(row[-1])) for i, row in enumerate(values)]
+
+
+def change(series: list[SeriesNights], at: int, do: Callable[[SeriesNights], SeriesNights]) -> list[SeriesNights]:
+    return [do(s) if i == at else s for i, s in enumerate(series)]
+
+
+def fresh(level: float, seed: int = 9, sd: float = 0.005) -> list[float]:
+    return [level + float(v) for v in np.random.default_rng(seed).normal(0, sd, 5)]
+
+
+def verdict(series: list[SeriesNights], reruns: dict[str, list[float]], name: str = "s3") -> Judgement:
+    chosen = suspects(series, RULES)
+    levels = {s.series_id: 3.0 for s in series}
+    again = {n: reruns.get(n, fresh(levels[n], seed=i)) for i, n in enumerate(chosen)}
+    return next(j for j in judge(series, again, RULES) if j.series_id == name)
+
+
+def test_a_slowdown_that_fresh_sessions_confirm_is_an_alarm() -> None:
+    slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.03))
+    assert "s3" in suspects(slow, RULES)
+    found = verdict(slow, {"s3": fresh(3.0 - 0.03)})
+    assert found.outcome == "SLOWER"
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < math.exp(-0.03) < found.high < 1
+    assert (found.n_nights, found.n_reruns) == (20, 5)
+
+
+def test_a_bad_first_session_that_fresh_ones_do_not_confirm_is_none() -> None:
+    slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.08))
+    found = verdict(slow, {"s3": fresh(3.0)})
+    assert found.outcome == "SAME"
+    assert "cleared" in found.reason
+
+
+def test_one_disturbed_session_among_the_fresh_does_not_hide_or_make_a_slowdown() -> None:
+    slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.03))
+    assert verdict(slow, {"s3": [*fresh(3.0 - 0.03)[:4], 3.0 + 0.1]}).outcome == "SLOWER"
+    assert verdict(slow, {"s3": [*fresh(3.0)[:4], 3.0 - 0.2]}).outcome == "SAME"
+
+
+def test_significant_but_below_the_floor_is_no_alarm() -> None:
+    quiet = change(suite(sd=0.0005), 3, lambda s: replace(s, tonight=3.0 - 0.006))
+    assert "s3" in suspects(quiet, RULES)
+    assert verdict(quiet, {"s3": fresh(3.0 - 0.006, sd=0.0005)}).outcome == "SAME"
+
+
+def test_slower_beyond_the_floor_but_within_the_noise_is_cannot_tell() -> None:
+    noisy = change(suite(sd=0.015), 3, lambda s: replace(s, tonight=3.0 - 0.04))
+    found = verdict(noisy, {"s3": fresh(3.0 - 0.02, sd=0.001)})
+    assert found.outcome == "CANNOT TELL"
+    assert "nights differ" in found.reason
+
+
+def test_a_series_too_noisy_to_show_five_percent_is_cannot_tell() -> None:
+    rng = np.random.default_rng(2)
+    wild = change(
+        suite(), 3, lambda s: replace(s, nights=tuple((3.0 + float(v),) for v in rng.normal(0, 0.2, 20)), tonight=3.0)
+    )
+    found = verdict(wild, {})
+    assert found.outcome == "CANNOT TELL"
+    assert "5%" in found.reason
+
+
+def test_a_speedup_is_told() -> None:
+    fast = change(suite(), 3, lambda s: replace(s, tonight=3.0 + 0.05))
+    assert verdict(fast, {}).outcome == "FASTER"
+
+
+def test_without_nights_there_is_no_baseline_and_the_others_are_judged() -> None:
+    new = change(suite(), 3, lambda s: replace(s, nights=s.nights[:4]))
+    assert verdict(new, {}).outcome == "NO BASELINE"
+    assert verdict(new, {}, "s4").outcome == "SAME"
+
+
+def test_an_alarm_stays_night_after_night_until_the_level_is_accepted() -> None:
+    """A slow level must not become the baseline by lasting."""
+
+    def slowed(s: SeriesNights) -> SeriesNights:
+        return replace(s, nights=(*s.nights[:12], *((v[0] - 0.05,) for v in s.nights[12:])), tonight=s.tonight - 0.05)
+
+    lasting = change(suite(), 3, slowed)
+    assert verdict(lasting, {"s3": fresh(3.0 - 0.05)}).outcome == "SLOWER"
+    accepted = change(lasting, 3, lambda s: replace(s, pinned=tuple(range(12, 20))))
+    assert verdict(accepted, {"s3": fresh(3.0 - 0.05)}).outcome == "SAME"
+
+
+def test_a_speedup_raises_the_level_so_that_losing_it_is_an_alarm() -> None:
+    def hastened(s: SeriesNights) -> SeriesNights:
+        return replace(s, nights=(*s.nights[:12], *((v[0] + 0.05,) for v in s.nights[12:])))
+
+    lost = change(suite(), 3, hastened)
+    assert verdict(lost, {"s3": fresh(3.0)}).outcome == "SLOWER"
+
+
+def test_a_pinned_night_is_what_tonight_is_held_against() -> None:
+    drifted = change(suite(), 3, lambda s: replace(s, nights=((3.1,), *s.nights[1:]), pinned=(0,)))
+    found = verdict(drifted, {"s3": fresh(3.0)})
+    assert found.outcome == "SLOWER"
+    assert found.n_nights == 1
+    assert found.ratio == pytest.approx(math.exp(-0.1), rel=0.01)
+
+
+def test_a_slowdown_of_the_whole_suite_is_found_in_all_of_it() -> None:
+    slow = [replace(s, tonight=s.tonight - 0.04) for s in suite()]
+    chosen = suspects(slow, RULES)
+    assert len(chosen) == RULES.most_suspects
+    again = {name: fresh(3.0 - 0.04, seed=i) for i, name in enumerate(chosen)}
+    assert sum(j.outcome == "SLOWER" for j in judge(slow, again, RULES)) >= 28
+
+
+def test_where_rerunning_is_impossible_the_first_session_must_be_far_off() -> None:
+    slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.05))
+    (found,) = [j for j in judge(slow, {}, RULES) if j.series_id == "s3"]
+    assert found.outcome == "SLOWER"
+    assert "one session" in found.reason
+
+
+def test_a_suite_of_one_series_is_judged_on_its_own_nights() -> None:
+    (found,) = judge(suite(1), {}, RULES)
+    assert found.outcome == "SAME"
+    (alarm,) = judge([replace(suite(1)[0], tonight=2.9)], {"s0": fresh(2.9)}, RULES)
+    assert alarm.outcome == "SLOWER"
+
+
+def test_an_empty_suite_has_no_verdicts() -> None:
+    assert judge([], {}, RULES) == ()
+    assert suspects([], RULES) == ()
+
+
+def test_scripted_times_without_any_noise_do_not_alarm_on_rounding() -> None:
+    exact = [SeriesNights(f"s{i}", tuple((3.0,) for _ in range(10)), 3.0 - 1e-5) for i in range(10)]
+    assert {j.outcome for j in judge(exact, {}, RULES)} == {"SAME"}

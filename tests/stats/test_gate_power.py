@@ -1,0 +1,38 @@
+"""The simulation of benchmarks/gate_power.py, small: enough to notice a gate that cries wolf or sleeps."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "benchmarks" / "gate_power.py"
+
+
+@pytest.fixture(scope="module")
+def power() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gate_power", SOURCE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gate_power"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_unchanged_suites_rarely_alarm(power: ModuleType) -> None:
+    tally = power.simulate(power.Suite(), power.Noise(), suites=40)
+    assert tally.suites_alarmed <= 4
+    assert tally.false_alarms <= 0.002 * 40 * 150
+
+
+def test_a_night_that_reruns_share_does_not_make_it_alarm_more(power: ModuleType) -> None:
+    tally = power.simulate(power.Suite(), power.Noise(own_night=0.005), suites=40)
+    assert tally.suites_alarmed <= 5
+
+
+@pytest.mark.parametrize(("slowdown", "least"), [(0.02, 0.75), (0.05, 0.97)])
+def test_a_slowdown_of_the_last_night_is_found(power: ModuleType, slowdown: float, least: float) -> None:
+    tally = power.simulate(power.Suite(slowdown=slowdown, slowed=3), power.Noise(), suites=15)
+    assert tally.found / (tally.found + tally.missed) >= least
