@@ -35,14 +35,18 @@ def supervise(
     """
     worker = Worker(job)
     with interrupt.waking(worker.wake):
-        return _Supervision(worker, Watch(patience, deadline_ns, time.monotonic_ns()), patience, interrupt).run(
-            on_event
-        )
+        supervision = Supervision(worker, deadline_ns, patience, interrupt)
+        while (end := supervision.step(on_event)) is None:
+            pass
+    return end
 
 
-class _Supervision:
-    def __init__(self, worker: Worker, watch: Watch, patience: Patience, interrupt: Interrupt) -> None:
-        self._worker, self._watch, self._interrupt = worker, watch, interrupt
+class Supervision:
+    """The clocks of a worker from now on, and what is done when one runs out."""
+
+    def __init__(self, worker: Worker, deadline_ns: int, patience: Patience, interrupt: Interrupt) -> None:
+        self._worker, self._interrupt = worker, interrupt
+        self._watch = Watch(patience, deadline_ns, time.monotonic_ns())
         self._asked = False
         self._why = ""
         self._steps = (
@@ -54,17 +58,20 @@ class _Supervision:
         self._forced_ns: int | None = None
         self._step = 0
 
-    def run(self, on_event: Callable[[Event], None]) -> End:
-        while True:
-            message = self._worker.get(self._wait_s())
-            if isinstance(message, Ended):
-                return self._end("killed" if self._interrupt.kill else "over" if self._why else "exit", message.code)
-            if isinstance(message, Garbled):
-                self._force(f"it sent what is no event: {message.why}")
-            elif message is not None:
-                self._take(message, on_event)
-            if self._act():
-                return self._end("unkillable", None)
+    def enter(self, phase: str) -> None:
+        """The worker is asked for something that has a clock of its own."""
+        self._watch.enter(phase, time.monotonic_ns())
+
+    def step(self, on_event: Callable[[Event], None]) -> End | None:
+        """Wait for one message and do what is due; how the worker ended, once it has."""
+        message = self._worker.get(self._wait_s())
+        if isinstance(message, Ended):
+            return self._end("killed" if self._interrupt.kill else "over" if self._why else "exit", message.code)
+        if isinstance(message, Garbled):
+            self._force(f"it sent what is no event: {message.why}")
+        elif message is not None:
+            self._take(message, on_event)
+        return self._end("unkillable", None) if self._act() else None
 
     def _take(self, event: Event, on_event: Callable[[Event], None]) -> None:
         now = time.monotonic_ns()
