@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.engines.protocol import Engine, KnowsCosts
@@ -9,7 +10,7 @@ from harness.engines.registry import build
 from harness.engines.stream import context_tokens, token_stream
 from harness.engines.tools import BringsTools, Tools
 from harness.records.case import Case
-from harness.records.record import Status
+from harness.records.record import Equivalence, Status
 from harness.records.timing import LoadReport, Row, Sample, Timing
 from harness.runner.equivalence import check_logits
 from harness.runner.events import Compared, Experts, Loaded, Note, Peaks, Phase, RowDone, Sampled
@@ -41,12 +42,8 @@ class Bench:
     def measure_rows(self, logits: LogitsTask | None) -> Status:
         """Load once, prove the logits where asked, sample every row of the test."""
         report = self.load()
-        if logits is not None:
-            self.link.emit(Phase("equivalence"))
-            found = check_logits(self.engine, self.case, report.n_vocab, logits)
-            self.link.emit(Compared(found))
-            if found.verdict == "INVALID":
-                return "invalid"
+        if logits is not None and self.prove(report.n_vocab, logits).verdict == "INVALID":
+            return "invalid"
         stream = token_stream(self.case, report.n_vocab, context_tokens(self.case.test)).tolist()
         status = self._sample_all(measurements(self.case.test), stream)
         self.link.emit(Experts(self.engine.expert_counts()))
@@ -54,9 +51,9 @@ class Bench:
 
     def measure_loads(self) -> Status:
         """Load again and again; the time is the sum of the load's phases."""
-        tools = self._tools()
-        repetition = Repetition(self._unload, self._load_timed)
-        self._sample_row(Measurement(0, 0, 0), repetition, tools, self.case.sampling.time_budget_ns)
+        tools = self.tools(self.case.axes.threads)
+        row = Measurement(0, 0, 0)
+        self._sample_row(row, self.repetition(row, ()), tools, self.case.sampling.time_budget_ns)
         tools.probe.close()
         return "interrupted" if self.link.stop_wanted() else "ok"
 
@@ -67,6 +64,19 @@ class Bench:
         self.link.emit(Loaded(report))
         return report
 
+    def prove(self, n_vocab: int, task: LogitsTask) -> Equivalence:
+        """The pass before timing."""
+        self.link.emit(Phase("equivalence"))
+        found = check_logits(self.engine, self.case, n_vocab, task)
+        self.link.emit(Compared(found))
+        return found
+
+    def repetition(self, row: Measurement, stream: Sequence[int]) -> Repetition:
+        """What one sample of `row` takes; the row of no tokens is loading again."""
+        if row == Measurement(0, 0, 0):
+            return Repetition(self._unload, self._load_timed)
+        return row.repetition(self.engine, stream)
+
     def _unload(self) -> bool:
         self.engine.close()
         return True
@@ -75,12 +85,12 @@ class Bench:
         return Timing(0, sum(self.load().phase_ns.values()))
 
     def _sample_all(self, rows: tuple[Measurement, ...], stream: list[int]) -> Status:
-        tools = self._tools()
+        tools = self.tools(self.case.axes.threads)
         end = tools.clock() + self.case.sampling.time_budget_ns
         for index, row in enumerate(rows):
             budget_ns = max(0, end - tools.clock()) // (len(rows) - index)
             self.link.emit(Phase(row.name))
-            self._sample_row(row, row.repetition(self.engine, stream), tools, budget_ns)
+            self._sample_row(row, self.repetition(row, stream), tools, budget_ns)
             if self.link.stop_wanted():
                 return "interrupted"
         return "ok"
@@ -99,12 +109,15 @@ class Bench:
             macs, n_bytes = self.engine.cost(row.n_prompt, row.n_gen, row.n_depth)
         return Row(row.n_prompt, row.n_gen, row.n_depth, taken.samples, taken.stopped_by, macs, n_bytes)
 
-    def _tools(self) -> Tools:
-        """The engine's own clock and probe if it has any, else the machine's; our parent's work is not foreign."""
+    def tools(self, threads: int) -> Tools:
+        """The engine's own clock and probe if it has any, else the machine's; our parent's work is not foreign.
+
+        `threads` decides whether a sampler process runs beside the samples.
+        """
         own = self.engine.tools(self.case) if isinstance(self.engine, BringsTools) else None
         if own is not None:
             return own
-        watch = Watch(self.case.axes.device, self.case.axes.threads, (os.getpid(), os.getppid()))
+        watch = Watch(self.case.axes.device, threads, (os.getpid(), os.getppid()))
         for note in watch.notes:
             self.link.emit(Note(note))
         return Tools(time.monotonic_ns, watch)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from harness.records.json import from_json
 from harness.records.record import Equivalence, Limits, Status
@@ -41,6 +42,17 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class Priced:
+    """What a token of a row costs, where the engine knows; a serving worker says it before the row's first sample."""
+
+    n_prompt: int
+    n_gen: int
+    n_depth: int
+    macs_per_token: int
+    bytes_per_token: int
+
+
+@dataclass(frozen=True)
 class RowDone:
     """A row is final."""
 
@@ -67,6 +79,28 @@ class Peaks:
 
     rss_bytes: int | None
     vram_bytes: int | None
+
+
+@dataclass(frozen=True)
+class OpTime:
+    """One operation of a program over some runs of it: the median of their times, and what one run costs."""
+
+    name: str
+    layer: int
+    ns: int
+    macs: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """The operations of a row's program in order; `n_tokens` per run, `total_ns` the median of whole runs."""
+
+    row: str
+    n_tokens: int
+    n_runs: int
+    total_ns: int
+    ops: tuple[OpTime, ...]
 
 
 @dataclass(frozen=True)
@@ -99,11 +133,23 @@ class Failed:
     message: str
 
 
-Event = Phase | Heartbeat | Loaded | Sampled | RowDone | Experts | Compared | Peaks | Surveyed | Note | Done | Failed
-KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (Phase, Heartbeat, Loaded, Sampled, RowDone, Experts, Compared, Peaks, Surveyed, Note, Done, Failed)
-}
+Event = (
+    Phase
+    | Heartbeat
+    | Loaded
+    | Sampled
+    | Priced
+    | RowDone
+    | Experts
+    | Compared
+    | Peaks
+    | Profiled
+    | Surveyed
+    | Note
+    | Done
+    | Failed
+)
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def encode(event: Event) -> bytes:

@@ -25,7 +25,7 @@ class LogitsTask:
 
 @dataclass(frozen=True)
 class Job:
-    """case: measure `case`, alone. serve: load it and take samples as told. prepare: make `model`'s file at `target`.
+    """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`). prepare: make `model`'s file at `target`.
 
     survey: the limits of the machine. profile: time per operation of `case`.
     """

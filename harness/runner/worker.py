@@ -47,6 +47,10 @@ def _do(job: Job, link: Link) -> Status:
             from harness.runner.casework import measure_case  # noqa: PLC0415  a job imports what it needs
 
             return measure_case(case, job.logits, link)
+        case Job(kind="serve", case=Case() as case):
+            from harness.runner.serve import serve  # noqa: PLC0415
+
+            return serve(case, job.logits, link)
         case Job(kind="prepare", model=ModelRef() as model):
             from harness.runner.prepare import make_file  # noqa: PLC0415
 
