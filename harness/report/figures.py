@@ -25,7 +25,7 @@ from harness.report.palette import LIGHT, dash, marker, variant_name
 WIDTH, HEIGHT = 6.4, 3.6
 BAR_HEIGHT = 0.42
 MOST_TICKS = 6
-LEFT, BAR_LEFT, RIGHT, TOP, BOTTOM = 0.56, 0.14, 0.2, 0.1, 0.56
+LEFT, BAR_LEFT, RIGHT, TOP, BOTTOM = 0.56, 0.24, 0.2, 0.1, 0.56
 """Margins in inches."""
 
 BEHIND = {"facecolor": LIGHT["card"], "edgecolor": "none", "pad": 0.6}

@@ -1,8 +1,12 @@
 """A nightly history of any size: noise by session, a step here and there."""
 
+from dataclasses import replace
 from random import Random
+from typing import TypeVar
 
 from harness.records.history import ChangePoint, Commit, History, HistoryPoint, Series, SeriesVerdict
+
+T = TypeVar("T")
 
 VERDICTS: tuple[SeriesVerdict, ...] = ("SAME", "SAME", "SLOWER", "SAME", "CANNOT TELL", "FASTER", "SAME", "NO BASELINE")
 
@@ -50,3 +54,8 @@ def history(n_series: int = 24, n_points: int = 40) -> History:
         Commit(commit(n), f"2026-01-{1 + n % 28:02}T03:00:00Z", f"Change number {n}") for n in range(n_points)
     )
     return History("nightly", "2026-03-05T03:00:00Z", tuple(series(n, n_points) for n in range(n_series)), commits)
+
+
+def replaced(record: T, **changes: object) -> T:
+    """A copy with other values."""
+    return replace(record, **changes)  # type: ignore[type-var]

@@ -92,7 +92,7 @@ def test_the_run_of_these_tests_has_every_section() -> None:
         "samples",
         "repeat",
     }
-    assert page("harmless").count("harmless") > 200
+    assert page("harmless").count("harmless") > 100
 
 
 def page(text: str) -> str:
