@@ -56,6 +56,13 @@ class EmulatedBuffer:
             raise DeviceError(f"{n_bytes} bytes at {offset} are outside a device buffer of {self.n_bytes}")
         return self.memory[self.first + offset : self.first + offset + n_bytes]
 
+    @property
+    def is_intact(self) -> bool:
+        """Whether the guards are as they were."""
+        end = self.first + self.n_bytes
+        guards = self.memory[self.first - GUARD_BYTES : self.first], self.memory[end : end + GUARD_BYTES]
+        return all(bool((guard == POISON).all()) for guard in guards)
+
 
 class EmulatedGraph:
     """Launches as they were recorded: their arguments do not follow what the host does later."""
@@ -158,6 +165,9 @@ class EmulatedDevice:
         if entry(pointers, grid, block, 0, int(self._schedule), self._seed):
             self._pending.clear()
             raise DeviceError(f"kernel {launch.kernel.entry} failed: {self._library.error()}")
+        touched = [_emulated(argument.buffer) for argument in launch.args if isinstance(argument, Address)]
+        if not all(buffer.is_intact for buffer in touched):
+            raise DeviceError(f"kernel {launch.kernel.entry} wrote beside a buffer it was given")
 
 
 def _emulated(buffer: Buffer) -> EmulatedBuffer:

@@ -46,6 +46,11 @@ inline void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b
 inline void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     simt::mma_f16(16, d, a, b, "mma.m16n8k16.f16");
 }
+inline void mma_s8_8816(int (&d)[2], uint32_t a, uint32_t b) { simt::mma_s8(8, 16, d, &a, &b, "mma.m8n8k16.s8"); }
+inline void mma_f16_1688(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    const uint32_t a[2] = {a0, a1};
+    simt::mma_f16(8, d, a, &b, "mma.m16n8k8.f16");
+}
 inline void load_matrix_x4(uint32_t (&d)[4], const void* row) { simt::load_matrix(4, false, d, row, "ldmatrix.x4"); }
 inline void load_matrix_x2(uint32_t (&d)[2], const void* row) { simt::load_matrix(2, false, d, row, "ldmatrix.x2"); }
 inline void load_matrix_x2_transposed(uint32_t (&d)[2], const void* row) {
@@ -71,6 +76,17 @@ __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
     return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
+__device__ __forceinline__ void mma_s8_8816(int (&d)[2], uint32_t a, uint32_t b) {
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
+                 : "+r"(d[0]), "+r"(d[1])
+                 : "r"(a), "r"(b));
+}
+__device__ __forceinline__ void mma_f16_1688(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a0), "r"(a1), "r"(b));
+}
+
 #if __CUDA_ARCH__ >= 800
 
 __device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
@@ -93,28 +109,8 @@ template <int pending> __device__ __forceinline__ void copy_async_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
-#else  // sm_75: the same fragments out of smaller products, and copies that are over when they return
+#else  // sm_75: copies that are over when they return
 
-__device__ __forceinline__ void mma_s8_8816(int& d0, int& d1, uint32_t a, uint32_t b) {
-    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
-                 : "+r"(d0), "+r"(d1)
-                 : "r"(a), "r"(b));
-}
-__device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    mma_s8_8816(d[0], d[1], a[0], b[0]);
-    mma_s8_8816(d[2], d[3], a[1], b[0]);
-    mma_s8_8816(d[0], d[1], a[2], b[1]);
-    mma_s8_8816(d[2], d[3], a[3], b[1]);
-}
-__device__ __forceinline__ void mma_f16_1688(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(a0), "r"(a1), "r"(b));
-}
-__device__ __forceinline__ void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    mma_f16_1688(d, a[0], a[1], b[0]);
-    mma_f16_1688(d, a[2], a[3], b[1]);
-}
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global) {
     *static_cast<int4*>(shared) = *static_cast<const int4*>(global);
 }
@@ -142,4 +138,27 @@ __device__ __forceinline__ void load_matrix_x2_transposed(uint32_t (&d)[2], cons
                  : "memory");
 }
 
+#endif
+
+// The same fragments out of the smaller products that sm_75 has.
+__device__ __forceinline__ void mma_s8_by_8816(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    int upper[2] = {d[0], d[1]}, lower[2] = {d[2], d[3]};
+    mma_s8_8816(upper, a[0], b[0]);
+    mma_s8_8816(lower, a[1], b[0]);
+    mma_s8_8816(upper, a[2], b[1]);
+    mma_s8_8816(lower, a[3], b[1]);
+    d[0] = upper[0], d[1] = upper[1], d[2] = lower[0], d[3] = lower[1];
+}
+__device__ __forceinline__ void mma_f16_by_1688(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    mma_f16_1688(d, a[0], a[1], b[0]);
+    mma_f16_1688(d, a[2], a[3], b[1]);
+}
+
+#if !defined(SIMT) && __CUDA_ARCH__ < 800
+__device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    mma_s8_by_8816(d, a, b);
+}
+__device__ __forceinline__ void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    mma_f16_by_1688(d, a, b);
+}
 #endif

@@ -40,25 +40,26 @@ constexpr size_t stagger_step = 832, stagger_range = 16 * 1024;
 }  // namespace
 
 StackPool::~StackPool() {
-    for (char* stack : stacks_) munmap(stack, stack_bytes);
+  for (char* stack : stacks_) munmap(stack, stack_bytes);
 }
 
 char* StackPool::stack(size_t index) {
-    while (stacks_.size() <= index) {
-        void* memory = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) throw std::bad_alloc();
-        stacks_.push_back(static_cast<char*>(memory));
-    }
-    return stacks_[index];
+  while (stacks_.size() <= index) {
+    void* memory =
+        mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    stacks_.push_back(static_cast<char*>(memory));
+  }
+  return stacks_[index];
 }
 
 void* prepare_stack(char* stack, size_t index, void (*entry)()) {
-    char* top = stack + stack_bytes - 64 - (index * stagger_step % stagger_range) / 64 * 64;
-    void** slot = reinterpret_cast<void**>(top);
-    *--slot = nullptr;  // where `entry` would return to; it never does
-    *--slot = reinterpret_cast<void*>(entry);
-    for (int i = 0; i < saved_registers; i++) *--slot = nullptr;
-    return slot;
+  char* top = stack + stack_bytes - 64 - (index * stagger_step % stagger_range) / 64 * 64;
+  void** slot = reinterpret_cast<void**>(top);
+  *--slot = nullptr;  // where `entry` would return to; it never does
+  *--slot = reinterpret_cast<void*>(entry);
+  for (int i = 0; i < saved_registers; i++) *--slot = nullptr;
+  return slot;
 }
 
 }  // namespace simt

@@ -12,15 +12,15 @@ extern "C" void simt_switch(void** from, void* to);
 
 // Stacks are kept from block to block: mapping them costs more than running a small block.
 class StackPool {
-  public:
-    StackPool() = default;
-    StackPool(const StackPool&) = delete;
-    StackPool& operator=(const StackPool&) = delete;
-    ~StackPool();
-    char* stack(size_t index);
+ public:
+  StackPool() = default;
+  StackPool(const StackPool&) = delete;
+  StackPool& operator=(const StackPool&) = delete;
+  ~StackPool();
+  char* stack(size_t index);
 
-  private:
-    std::vector<char*> stacks_;
+ private:
+  std::vector<char*> stacks_;
 };
 
 // The stack pointer from which `simt_switch` enters `entry` on `stack`. `index` staggers the tops: 64 KiB apart,

@@ -10,14 +10,14 @@
 namespace simt {
 
 struct Dim3 {
-    unsigned x, y, z;
+  unsigned x, y, z;
 };
 
 // The order in which ready warps and lanes run, and when a cp.async copies.
 enum class Schedule : int {
-    forward = 0,  // ascending; copies as late as allowed
-    reverse = 1,  // descending; copies at once
-    random = 2    // shuffled by the seed at every step; each copy early or late by a coin
+  forward = 0,  // ascending; copies as late as allowed
+  reverse = 1,  // descending; copies at once
+  random = 2    // shuffled by the seed at every step; each copy early or late by a coin
 };
 
 constexpr int warp_lanes = 32;
