@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.engines.protocol import Engine, KnowsCosts
 from harness.engines.registry import build
@@ -17,6 +18,7 @@ from harness.runner.events import Compared, Experts, Loaded, Note, Peaks, Phase,
 from harness.runner.job import LogitsTask
 from harness.runner.link import Link
 from harness.runner.measure import Measurement, Repetition, measurements
+from harness.runner.pagecache import State, bring_about
 from harness.runner.sampling import Sampler, Series
 from harness.telemetry.proc import peak_rss_bytes
 from harness.telemetry.watch import Watch
@@ -58,7 +60,11 @@ class Bench:
         return "interrupted" if self.link.stop_wanted() else "ok"
 
     def load(self) -> LoadReport:
-        """Load the model and report it."""
+        """Load the model, its file cold or warm as the case says, and report it."""
+        if self.case.model.path is not None:
+            state: State = "cold" if self.case.axes.cache == "cold" else "warm"
+            if note := bring_about(state, Path(self.case.model.path)):
+                self.link.emit(Note(note))
         self.link.emit(Phase("load"))
         report = self.engine.load(self.case)
         self.link.emit(Loaded(report))
