@@ -61,7 +61,7 @@ def variant(axes: Axes) -> str:
 def commit_of(record: Record) -> str:
     """The engine's commit, else the harness's, never empty: readers take the shortest commit's length as everyone's."""
     commit = record.build_commit or record.harness_commit or "unknown"
-    return commit[:8] if re.fullmatch(r"[0-9a-f]{12,40}", commit) else commit
+    return re.sub(r"^([0-9a-f]{8})[0-9a-f]{4,32}(?=$|-dirty$)", r"\1", commit)
 
 
 def summary(rates: tuple[float, ...], times_ns: tuple[int, ...]) -> dict[str, Value]:
