@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from fake_cases import HASTE, Heard, expansion, fake_case
+
 from harness.records.case import Test
 from harness.runner.run import execute
 from harness.runner.sampling import RETAKES

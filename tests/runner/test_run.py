@@ -13,7 +13,7 @@ from harness.errors import RunError
 from harness.records.case import Case, ModelRef, Test
 from harness.records.record import Record
 from harness.runner import sequence
-from harness.runner.run import RunOutcome, execute, resume_command
+from harness.runner.run import RunOutcome, execute
 from harness.store.files import locked
 from harness.store.runs import LOCK, read_run, record_path
 
@@ -204,10 +204,3 @@ def test_a_device_whose_worker_cannot_be_killed_is_left_alone(tmp_path: Path, mo
     error = outcome.records[1].error
     assert error is not None
     assert "cuda:0 was given up" in error.message
-
-
-def test_the_command_to_go_on_is_the_one_that_began_it(tmp_path: Path) -> None:
-    outcome = RunOutcome(tmp_path / "2026-01-01-made-abc", (), interrupted=True)
-    begun = ("harness", "run", "x.yaml")
-    assert resume_command(outcome, begun) == (*begun, "--resume", "2026-01-01-made-abc")
-    assert resume_command(outcome, (*begun, "--resume", "abc")) == (*begun, "--resume", "abc")
