@@ -73,6 +73,12 @@ def record_of(case: Case, gathered: Gathered, end: End, *, interrupted: bool) ->
     )
 
 
+def unmeasured(case: Case, status: Status, failure: Failure | None) -> Record:
+    """The record of a case that no worker was started for."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Record(case=case, status=status, run="", test_time=now, error=failure)
+
+
 def with_run(record: Record, info: RunInfo, resume_key: str) -> Record:
     """The record with what it shares with its run."""
     core = record.case.axes.engine == "core"

@@ -25,9 +25,9 @@ class LogitsTask:
 
 @dataclass(frozen=True)
 class Job:
-    """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`). prepare: make `model`'s file at `target`.
+    """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`).
 
-    survey: the limits of the machine. profile: time per operation of `case`.
+    prepare: make `model`'s file at `target`. survey: the limits of the machine. profile: time per operation of `case`.
     """
 
     kind: JobKind

@@ -1,5 +1,7 @@
 """A run: its folder, its lock, its description; then its cases, each in a worker of its own."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +45,23 @@ def execute(
     Ctrl-C ends the run after the sample being taken, the second at once. Errors: RunError for folder, lock and disk,
     ResultError for a run that cannot be found or read.
     """
+    with opened(expansion, results, resume, command, progress, disk, patience) as site:
+        files = ModelFiles(site.patience, site.interrupt, progress)
+        records = CaseSequence(site, files).measure(expansion.cases)
+    return RunOutcome(site.run_dir, records, site.interrupt.wanted)
+
+
+@contextlib.contextmanager
+def opened(
+    expansion: Expansion,
+    results: Path,
+    resume: str | None,
+    command: tuple[str, ...],
+    progress: Progress,
+    disk: Disk = DISK,
+    patience: Patience | None = None,
+) -> Iterator[Site]:
+    """A run's folder, locked and described, its machine surveyed, Ctrl-C caught. Errors: as `execute`."""
     run_dir = find_run(resume, results) if resume else create_run(results, expansion.name, disk)
     interrupt, patience = Interrupt(), patience or Patience()
     with interrupt.caught(), locked(run_dir / LOCK, f"{run_dir}: another process writes this run. Let it end first."):
@@ -51,16 +70,7 @@ def execute(
         write_info(run_dir, info, disk)
         info = surveyed(info, patience, interrupt, progress)
         write_info(run_dir, info, disk)
-        site = Site(run_dir, info, disk, patience, interrupt, progress)
-        records = CaseSequence(site, ModelFiles(patience, interrupt, progress)).measure(expansion.cases)
-    return RunOutcome(run_dir, records, interrupt.wanted)
-
-
-def resume_command(outcome: RunOutcome, command: tuple[str, ...]) -> tuple[str, ...]:
-    """What a person types to go on with an interrupted run that `command` began."""
-    if "--resume" in command:
-        return command
-    return (*command, "--resume", outcome.run_dir.name)
+        yield Site(run_dir, info, disk, patience, interrupt, progress)
 
 
 def _begun(run_dir: Path, expansion: Expansion, command: tuple[str, ...]) -> RunInfo:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import ResultError, RunError
@@ -11,7 +10,7 @@ from harness.records.case import Case
 from harness.records.record import Equivalence, Failure, Record, RunInfo, Status
 from harness.runner.eta import Eta
 from harness.runner.events import Event, Note, Phase, Sampled
-from harness.runner.gather import Gathered, record_of, with_run
+from harness.runner.gather import Gathered, record_of, unmeasured, with_run
 from harness.runner.identity import resume_key
 from harness.runner.interrupt import Interrupt
 from harness.runner.job import Job
@@ -90,14 +89,14 @@ class CaseSequence:
         known = proofs.known(case.case_id) or Equivalence()
         if case.axes.device in self.given_up:
             why = f"{case.axes.device} was given up: a worker on it could not be ended."
-            return self._finished(self._unmeasured(case, "skipped", Failure("DeviceGivenUp", why)), "")
+            return self._finished(unmeasured(case, "skipped", Failure("DeviceGivenUp", why)), "")
         if known.verdict == "INVALID":
-            return self._finished(replace(self._unmeasured(case, "invalid", None), equivalence=known), "")
+            return self._finished(replace(unmeasured(case, "invalid", None), equivalence=known), "")
         try:
             case = self.files.with_file(case)
         except RunError as error:
             status: Status = "interrupted" if self.site.interrupt.wanted else "failed"
-            return self._finished(self._unmeasured(case, status, Failure("RunError", str(error), "prepare")), "")
+            return self._finished(unmeasured(case, status, Failure("RunError", str(error), "prepare")), "")
         key, begin_ns = resume_key(case), time.monotonic_ns()
         record = self._in_worker(case, proofs, known)
         self.eta.learn(case, time.monotonic_ns() - begin_ns)
@@ -129,7 +128,3 @@ class CaseSequence:
 
     def _finished(self, record: Record, key: str) -> Record:
         return with_run(record, self.site.info, key)
-
-    def _unmeasured(self, case: Case, status: Status, failure: Failure | None) -> Record:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return Record(case=case, status=status, run=self.site.info.run, test_time=now, error=failure)

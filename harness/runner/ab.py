@@ -1,0 +1,89 @@
+"""`harness ab`: the comparisons of a config, each between live workers that take turns. Records land in a run folder.
+
+Only what has an opponent is measured. A run of this kind is not resumed: half a comparison is none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.config.types import Expansion
+from harness.errors import EXPECTED
+from harness.records.case import Case
+from harness.records.record import Failure, Record, Status
+from harness.runner.contest import Contest, contests
+from harness.runner.gather import unmeasured, with_run
+from harness.runner.identity import resume_key
+from harness.runner.models import ModelFiles
+from harness.runner.patience import Patience
+from harness.runner.progress import Progress
+from harness.runner.proofs import Proofs
+from harness.runner.run import RunOutcome, opened
+from harness.runner.sequence import Site
+from harness.runner.side import Side
+from harness.store.runs import write_record
+
+
+def execute_ab(
+    expansion: Expansion,
+    results: Path,
+    command: tuple[str, ...],
+    progress: Progress,
+    *,
+    patience: Patience | None = None,
+) -> RunOutcome:
+    """Measure every comparison among the cases of `expansion` in a new folder below `results`. Errors: as `execute`."""
+    with opened(expansion, results, None, command, progress, patience=patience) as site:
+        duels = _Comparisons(site, ModelFiles(site.patience, site.interrupt, progress))
+        duels.measure(expansion.cases)
+    order = [case.case_id for case in expansion.cases]
+    records = sorted(duels.records, key=lambda record: order.index(record.case.case_id))
+    return RunOutcome(site.run_dir, tuple(records), site.interrupt.wanted)
+
+
+@dataclass
+class _Comparisons:
+    """Contest after contest; what is measured is on disk at once."""
+
+    site: Site
+    files: ModelFiles
+    records: list[Record] = field(default_factory=list)
+    noted: set[str] = field(default_factory=set)
+
+    def measure(self, cases: Sequence[Case]) -> None:
+        proofs = Proofs(cases, self.site.run_dir)
+        found = contests(cases)
+        self.site.progress.run_started(self.site.run_dir, sum(map(len, map(_cases, found))), 0)
+        for sides in found:
+            if self.site.interrupt.wanted:
+                return
+            if (prepared := self._with_files(sides)) is not None:
+                Contest(self.site, tuple(map(Side, prepared)), proofs, self._keep, self._note).run()
+        proofs.remove_logits()
+
+    def _with_files(self, sides: Sequence[tuple[Case, ...]]) -> list[tuple[Case, ...]] | None:
+        """The sides with their model's file; None, and every case failed, if there is none to be had."""
+        try:
+            return [tuple(map(self.files.with_file, side)) for side in sides]
+        except EXPECTED as error:
+            status: Status = "interrupted" if self.site.interrupt.wanted else "failed"
+            for case in _cases(sides):
+                self._keep(unmeasured(case, status, Failure(type(error).__name__, str(error), "prepare")))
+            return None
+
+    def _keep(self, record: Record) -> None:
+        """Errors: RunError."""
+        finished = with_run(record, self.site.info, resume_key(record.case))
+        write_record(self.site.run_dir, finished, self.site.disk)
+        self.site.progress.case_done(finished)
+        self.records.append(finished)
+
+    def _note(self, text: str) -> None:
+        """What every worker says is said once."""
+        if text not in self.noted:
+            self.noted.add(text)
+            self.site.progress.note(text)
+
+
+def _cases(sides: Sequence[tuple[Case, ...]]) -> list[Case]:
+    return [case for side in sides for case in side]
