@@ -19,7 +19,7 @@ enum class CodeRange : std::uint8_t {
   none,       // plain floats
   tiny,       // |code| <= 16: a sum over 16 products fits int16
   tiny_plus,  // 0 <= code <= 31: fits after subtracting 16
-  small,      // |code| <= 32: a sum over 8 products fits
+  small,      // |code| <= 32, groups of 16: a sum over 8 products fits
   grid,       // codes of eight at a time, their magnitudes adding up to 258 at most
   wide,       // anything in int8
 };
@@ -35,7 +35,7 @@ struct FormatInfo {
   bool has_minimum;
   int row_header_bytes;
   CodeRange range;
-  int bias;  // code + bias is never negative
+  int bias;  // code + bias is never negative; 128 where the range is wide
   Decode decode;
   FloatType floats = FloatType::none;
 

@@ -49,6 +49,8 @@ inline float bfloat_to_float(std::uint16_t bfloat) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat) << 16);
 }
 
+inline float load_float(const std::uint8_t* at) { return std::bit_cast<float>(load_u32(at)); }
+
 inline float load_half(const std::uint8_t* at) { return half_to_float(load_u16(at)); }
 
 }  // namespace harness

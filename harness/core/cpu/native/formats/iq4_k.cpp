@@ -2,14 +2,9 @@
 // of 6-bit scales, 128 bytes of nibbles. w = d * (scale - 32) * table[nibble].
 #include "formats/decoders.h"
 #include "formats/half.h"
+#include "formats/value_tables.h"
 
 namespace harness {
-namespace {
-
-constexpr std::int8_t kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-constexpr int kShift = 4;  // the second table is the first plus this
-
-}  // namespace
 
 HARNESS_DECODER(decode_iq4_k) {
   (void)minimums;
@@ -24,9 +19,9 @@ HARNESS_DECODER(decode_iq4_k) {
     for (int g = 0; g < 2; ++g) {
       const int scale = (low >> (4 * g) & 15) | (high >> (2 * g) & 3) << 4;
       scales[g] = d * static_cast<float>(scale - 32);
-      const int shift = (tables >> g & 1) * kShift;
+      const int shift = (tables >> g & 1) * kIq4Shift;
       for (int i = 0; i < 16; ++i) {
-        codes[16 * g + i] = static_cast<std::int8_t>(kValues[packed[i] >> (4 * g) & 15] + shift);
+        codes[16 * g + i] = static_cast<std::int8_t>(kIq4Values[packed[i] >> (4 * g) & 15] + shift);
       }
     }
   }

@@ -3,7 +3,14 @@
 import sys
 from pathlib import Path
 
-NAMES = {"iq2_xxs": "kGridIq2Xxs"}
+NAMES = {
+    "iq2_xxs": "kGridIq2Xxs",
+    "iq2_xs": "kGridIq2Xs",
+    "iq2_s": "kGridIq2S",
+    "iq3_xxs": "kGridIq3Xxs",
+    "iq3_s": "kGridIq3S",
+    "iq1": "kGridIq1",
+}
 
 
 def main() -> None:

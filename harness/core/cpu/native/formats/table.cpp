@@ -22,6 +22,23 @@ constexpr auto kFormats = std::to_array<FormatInfo>({
     {"IQ2_XXS", 256, 66, 32, false, 0, CodeRange::grid, 43, decode_iq2_xxs},
     {"MXFP4", 32, 17, 32, false, 0, CodeRange::tiny, 12, decode_mxfp4},
     {"IQ4_K", 256, 144, 16, false, 0, CodeRange::wide, 128, decode_iq4_k},
+    {"Q5_0", 32, 22, 32, false, 0, CodeRange::tiny, 16, decode_q5_0},
+    {"Q5_1", 32, 24, 32, true, 0, CodeRange::tiny_plus, 0, decode_q5_1},
+    {"Q3_K", 256, 110, 16, false, 0, CodeRange::small, 4, decode_q3_k},
+    {"IQ1_S", 256, 50, 32, false, 0, CodeRange::tiny, 9, decode_iq1_s},
+    {"IQ1_M", 256, 56, 16, false, 0, CodeRange::small, 9, decode_iq1_m},
+    {"IQ2_XS", 256, 74, 16, false, 0, CodeRange::wide, 128, decode_iq2_xs},
+    {"IQ2_S", 256, 82, 16, false, 0, CodeRange::wide, 128, decode_iq2_s},
+    {"IQ3_XXS", 256, 98, 32, false, 0, CodeRange::wide, 128, decode_iq3_xxs},
+    {"IQ3_S", 256, 110, 32, false, 0, CodeRange::tiny, 15, decode_iq3_s},
+    {"IQ4_NL", 32, 18, 32, false, 0, CodeRange::wide, 128, decode_iq4_nl},
+    {"IQ4_XS", 256, 136, 32, false, 0, CodeRange::wide, 128, decode_iq4_xs},
+    {"IQ2_K", 256, 76, 16, false, 0, CodeRange::small, 31, decode_iq2_k},
+    {"IQ2_KS", 256, 70, 32, false, 2, CodeRange::wide, 128, decode_iq2_ks},
+    {"IQ3_K", 256, 110, 16, false, 0, CodeRange::wide, 128, decode_iq3_k},
+    {"IQ4_KS", 256, 136, 32, false, 4, CodeRange::wide, 128, decode_iq4_ks},
+    {"IQ4_KSS", 256, 128, 32, false, 4, CodeRange::wide, 128, decode_iq4_kss},
+    {"IQ5_K", 256, 176, 16, false, 0, CodeRange::wide, 128, decode_iq5_k},
 });
 
 float plain_float(const FormatInfo& format, const std::uint8_t* row, std::int64_t column) {
