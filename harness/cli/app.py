@@ -7,6 +7,7 @@ one line in COMMANDS. Standard output carries data, standard error carries talk.
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -17,6 +18,7 @@ from harness.cli.failure import INTERRUPTED, exit_code, explain
 
 COMMANDS = (
     "run",
+    "ab",
     "validate",
     "plan",
     "report",
@@ -25,6 +27,14 @@ COMMANDS = (
     "view",
     "model",
     "doctor",
+    "compare",
+    "history",
+    "reproduce",
+    "baseline",
+    "gate",
+    "export",
+    "import",
+    "db",
 )
 
 
@@ -37,7 +47,8 @@ class Commands(TyperGroup):
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"harness.cli.{cmd_name.replace('-', '_')}")
+        keyword = "_" if iskeyword(cmd_name) else ""  # `import` cannot be a module's name
+        module = import_module(f"harness.cli.{cmd_name.replace('-', '_')}{keyword}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command

@@ -77,6 +77,27 @@ class RunProgress:
             self._live.update(Text(f"{self._head}  {what}", no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
+class TurnsProgress(RunProgress):
+    """Of a comparison: cases are measured together, so a finished one is counted and not timed."""
+
+    def run_started(self, run_dir: Path, n_cases: int, n_done: int) -> None:
+        super().run_started(run_dir, n_cases, n_done)
+        self._n_cases, self._n_done = n_cases, n_done
+
+    def case_started(self, case: Case, index: int, n_cases: int, _eta_ns: int | None) -> None:
+        self._head = f"worker {index} of {n_cases}  {self._label(case)}"
+
+    def sample(self, case: Case, row: str, n_taken: int, sample: Sample) -> None:
+        self._head = self._label(case)
+        super().sample(case, row, n_taken, sample)
+
+    def case_done(self, record: Record) -> None:
+        self._n_done += 1
+        why = f"\n    {record.error.message}" if record.error else ""
+        place = f"{self._n_done:>{len(str(self._n_cases))}}/{self._n_cases}"
+        say(f"{place}  {self._label(record.case)}  {record.status}{why}")
+
+
 def _speed(sample: Sample) -> str:
     if not sample.n_tokens or not sample.total_ns:
         return say_duration(max(1, sample.total_ns))
