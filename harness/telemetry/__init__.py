@@ -1,0 +1,1 @@
+"""What host and GPU did while a sample was taken, what they are, and what they can do at most."""
