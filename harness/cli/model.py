@@ -88,14 +88,15 @@ def logits(
 
     ids = _token_ids(tokens)
     chosen = [f"device={device}", f"threads={threads}", f"merge_up_gate={merge}", *(settings or ())]
-    axes = read_axes(chosen)
+    asked = read_axes(chosen)
     import numpy as np  # noqa: PLC0415
 
     from harness.cli.device import with_device  # noqa: PLC0415
     from harness.core.session import Session  # noqa: PLC0415
     from harness.engines.core import options_from_axes  # noqa: PLC0415
 
-    with Session.open(file, options_from_axes(with_device(axes), len(ids))) as session:
+    axes = with_device(asked)
+    with Session.open(file, options_from_axes(axes, len(ids))) as session:
         found = session.logits(ids, step=step)
     np.save(out, found)
     say(f"{found.shape[0]} positions, vocabulary {found.shape[1]}, on {axes.device}")
