@@ -34,7 +34,7 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 
 
 class CudaContext:
-    """See `harness.core.backend.Context`."""
+    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write."""
 
     def __init__(
         self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
@@ -47,17 +47,17 @@ class CudaContext:
         self._weights = weights
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
-        self._standing = _standing(device, program, options, self._counts_shape)
-        self._rooms = Rooms(device, program, options.ubatch)
+        self.standing = _standing(device, program, options, self._counts_shape)
+        self.rooms = Rooms(device, program, options.ubatch)
         self._graphs: dict[tuple[int, int], Graph] = {}
         self._allocate_all(options.ubatch)
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """See `harness.core.backend.Context`."""
         n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
-        self._device.upload(self._standing.tokens, tokens.astype(np.int32))
-        self._device.upload(self._standing.position, np.array([position], np.int32))
-        extent = Extent(len(tokens), self._bucket(position + len(tokens)), n_logits)
+        self._device.upload(self.standing.tokens, tokens.astype(np.int32))
+        self._device.upload(self.standing.position, np.array([position], np.int32))
+        extent = Extent(len(tokens), self.bucket(position + len(tokens)), n_logits)
         if len(tokens) == 1:
             self._graph(extent).launch()
         else:
@@ -67,26 +67,30 @@ class CudaContext:
             self._device.synchronize()
             return None
         n_bytes = n_logits * self._program.n_vocab * 4
-        logits = self._device.download(dense.logits_room(self._rooms, n_logits, n_bytes), n_bytes)
+        logits = self._device.download(dense.logits_room(self.rooms, n_logits, n_bytes), n_bytes)
         return logits.view(np.float32).reshape(n_logits, self._program.n_vocab)
 
     def expert_counts(self) -> NDArray[np.int64]:
         """See `harness.core.backend.Context`."""
         n_layer, n_expert = self._counts_shape
-        counts = self._device.download(self._standing.counts, n_layer * n_expert * 4)
+        counts = self._device.download(self.standing.counts, n_layer * n_expert * 4)
         return counts.view(np.int32).reshape(n_layer, n_expert).astype(np.int64)
 
     def close(self) -> None:
         """Buffers go with the last reference to them."""
         self._graphs = {}
 
-    def _bucket(self, n_positions: int) -> int:
+    def bucket(self, n_positions: int) -> int:
         """KV chunks of the smallest power of two that holds so many positions."""
         n_chunks = -(-n_positions // attention.CHUNK)
         return min(1 << (n_chunks - 1).bit_length(), -(-self._n_ctx // attention.CHUNK))
 
+    def begin(self, extent: Extent) -> Launches:
+        """No launches yet, of a run of that extent."""
+        return Launches(self._weights, self.rooms, self.standing, extent)
+
     def _launches(self, extent: Extent) -> list[Launch]:
-        launches = Launches(self._weights, self._rooms, self._standing, extent)
+        launches = self.begin(extent)
         for op in self._program.ops:
             OPS[op.name](launches, op)
         return launches.collected
@@ -99,7 +103,7 @@ class CudaContext:
 
     def _allocate_all(self, ubatch: int) -> None:
         """Emit the largest runs once, for the memory and the kernels they ask for; nothing is launched."""
-        n_chunks = self._bucket(self._n_ctx)
+        n_chunks = self.bucket(self._n_ctx)
         emitted = self._launches(Extent(ubatch, n_chunks, 1)) + self._launches(Extent(1, n_chunks, 1))
         self._device.prepare(sorted({launch.kernel for launch in emitted}, key=str))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from functools import cache
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from harness.core.cuda.api import KernelName
 from harness.core.formats.grids import grid
 
 KERNELS = Path(__file__).parent / "kernels"
-_GRIDS = {"IQ2_XXS": "iq2_xxs"}
+_GRIDS = ("iq2_xxs",)
+_INCLUDE = re.compile(r'#include "([^"]+)"')
 
 
 def formats() -> frozenset[str]:
@@ -32,7 +33,7 @@ def cache_folder() -> Path:
 
 def generated_headers() -> Path:
     """A folder with the codebooks as headers, made from the table that all backends share."""
-    texts = {f"grid_{name}.cuh": _grid_header(name) for name in _GRIDS.values()}
+    texts = {f"grid_{name}.cuh": _grid_header(name) for name in _GRIDS}
     folder = cache_folder() / f"headers-{_digest(*texts.values())}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -43,7 +44,7 @@ def generated_headers() -> Path:
 
 def source_digest(kernel: KernelName, *more: str, sources: Path = KERNELS) -> str:
     """Changes whenever anything does that the compilation of `kernel` depends on; `more` are the compiler's words."""
-    return _digest(_all_sources(sources), kernel.source, kernel.format, *more)
+    return _digest(*_included(kernel, sources), kernel.source, kernel.format, *more)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -53,11 +54,28 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-@cache
-def _all_sources(sources: Path) -> str:
-    files = sorted(path for path in sources.rglob("*.cu*") if path.is_file())
-    headers = (_grid_header(name) for name in _GRIDS.values())
-    return _digest(*(f"{path.name}\n{path.read_text()}" for path in files), *headers)
+def _included(kernel: KernelName, sources: Path) -> list[str]:
+    """The texts of the kernel's source and of all it includes, generated headers too."""
+    texts: dict[str, str] = {}
+    waiting = [f"{kernel.source}.cu"]
+    while waiting:
+        name = waiting.pop()
+        if name in texts:
+            continue
+        texts[name] = _text(name, sources)
+        waiting += _INCLUDE.findall(texts[name])
+        if "#include FORMAT_FILE" in texts[name]:
+            waiting.append(f"formats/{kernel.format.lower()}.cuh")
+    return [f"{name}\n{texts[name]}" for name in sorted(texts)]
+
+
+def _text(name: str, sources: Path) -> str:
+    """A source or a generated header; the emulator's own headers are known to its build."""
+    grid_name = name.removeprefix("grid_").removesuffix(".cuh")
+    if grid_name in _GRIDS:
+        return _grid_header(grid_name)
+    path = sources / name
+    return path.read_text() if path.exists() else ""
 
 
 def _grid_header(name: str) -> str:

@@ -81,6 +81,11 @@ class ReferenceContext:
                 self._count(op.layer, values[op.outputs[0]])
         return values
 
+    @property
+    def kv(self) -> tuple[KvCache, ...]:
+        """The cache of every layer, for comparisons."""
+        return self._kv
+
     def expert_counts(self) -> NDArray[np.int64]:
         """See `harness.core.backend.Context`."""
         return self._counts.copy()

@@ -1,0 +1,311 @@
+"""Bugs planted one at a time: each must be caught by the comparison, the checker, or the replay of a graph.
+
+A bug that this suite does not notice is a hole in the proof, so every kernel has one of each kind it can have.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.core.cuda.api import Address, Graph, Launch
+from harness.core.cuda.backend import CudaBackend
+from harness.core.cuda.emulator.device import EmulatedDevice, EmulatedGraph, Schedule
+from harness.core.cuda.proof import Proof, ReferenceSide
+from harness.core.cuda.sources import KERNELS
+from harness.core.errors import DeviceError
+from harness.core.gguf import open_gguf
+from harness.core.loader import load_weights
+from harness.core.models import read_model
+from harness.core.options import Options
+from harness.core.plan import make_plan
+from harness.core.program.build import build_program
+
+Made = Callable[..., Path]
+GPT_OSS, QWEN3, LLAMA = "tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`text` of kernels/`file` becomes `instead`; operation `op` of a preset must notice."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    op: str
+    preset: str = GPT_OSS
+    n_tokens: int = 9
+    position: int = 255
+
+
+BUGS = [
+    Bug(
+        "barrier removed: one reduction overwrites the last one's parts",
+        "attention.cu",
+        "    SHARED(float, parts, 8);\n    __syncthreads();",
+        "    SHARED(float, parts, 8);",
+        "attention",
+    ),
+    Bug(
+        "barrier removed: parts are read before they are there",
+        "attention.cu",
+        "parts[threadIdx.x / 32] = value;\n    __syncthreads();",
+        "parts[threadIdx.x / 32] = value;",
+        "attention",
+    ),
+    Bug("barrier removed: the norm's parts", "norm.cu", "    __syncthreads();\n", "", "rms_norm"),
+    Bug(
+        "barrier removed: a chosen expert is chosen again",
+        "route.cu",
+        "        __syncwarp();\n    }",
+        "    }",
+        "route",
+        n_tokens=3,
+        position=0,
+    ),
+    Bug(
+        "row guard removed from products",
+        "product.cu",
+        "if (row >= n_rows) return;",
+        "if (row < -n_rows) return;",
+        "attn_out",
+    ),
+    Bug(
+        "row guard removed from experts",
+        "experts.cu",
+        "if (row >= n_ff) return;",
+        "if (row < -n_ff) return;",
+        "moe_up_gate",
+    ),
+    Bug("column guard removed", "combine.cu", "    if (column >= n_columns) return;\n", "", "moe_down"),
+    Bug("token guard removed", "product.cu", "        if (first + i >= n_tokens) break;\n", "", "attn_out"),
+    Bug(
+        "block guard removed",
+        "quantize.cu",
+        "if (block >= n_blocks) return;",
+        "if (block < -n_blocks) return;",
+        "attn_out",
+        n_tokens=33,
+        position=0,
+    ),
+    Bug(
+        "empty experts are computed",
+        "experts.cu",
+        "    if (slots.count <= 0) return;\n    const size_t matrix_row = static_cast<size_t>(expert) * expert_rows",
+        "    const size_t matrix_row = static_cast<size_t>(expert) * expert_rows",
+        "moe_up_gate",
+        n_tokens=1,
+        position=3,
+    ),
+    Bug(
+        "accumulator never set",
+        "dot.cuh",
+        "    for (int i = 0; i < n; i++) sum[i] = 0.0f;\n",
+        "        ;\n",
+        "attn_out",
+        n_tokens=1,
+        position=3,
+    ),
+    Bug(
+        "scale off by one block", "dot.cuh", "in.scales[at], sum[i]", "in.scales[at - (index > 0)], sum[i]", "attn_out"
+    ),
+    Bug(
+        "wrong stride",
+        "product.cu",
+        "static_cast<size_t>(first + i) * y_columns",
+        "static_cast<size_t>(first + i) * (y_columns - 1)",
+        "ffn",
+        LLAMA,
+        9,
+        3,
+    ),
+    Bug(
+        "wrong stride of gate and up", "combine.cu", "* stride + column", "* (stride - 1) + column", "ffn", LLAMA, 9, 3
+    ),
+    Bug("window off by one", "attention.cu", "position + 1 - window", "position + 2 - window", "attention"),
+    Bug(
+        "the next token is seen",
+        "attention.cu",
+        "(index + 1) * chunk, position + 1)",
+        "(index + 1) * chunk, position + 2)",
+        "attention",
+    ),
+    Bug(
+        "the second chunk is forgotten", "attention.cu", "index < n_chunks; index++", "index < 1; index++", "attention"
+    ),
+    Bug("sink lost", "attention.cu", "if (sinks != nullptr)", "if (false)", "attention"),
+    Bug("heads share the wrong keys", "attention.cu", "head / (n_head / n_head_kv)", "head % n_head_kv", "attention"),
+    Bug("bias of products lost", "product.cu", "bias == nullptr ? sum[i]", "true ? sum[i]", "attn_out"),
+    Bug("bias of gate lost", "experts.cu", "gate_bias == nullptr ? gates[i]", "true ? gates[i]", "moe_up_gate"),
+    Bug(
+        "bias of another expert",
+        "experts.cu",
+        "__fadd_rn(sum[i], bias[matrix_row])",
+        "__fadd_rn(sum[i], bias[row])",
+        "moe_down",
+    ),
+    Bug("residual lost", "combine.cu", "residual == nullptr ? sum", "true ? sum", "moe_down"),
+    Bug("gate and up swapped", "experts.cu", "activate(kind, g, u)", "activate(kind, u, g)", "moe_up_gate"),
+    Bug("clamp lost", "activation.cuh", "fminf(gate, 7.0f)", "gate", "moe_up_gate"),
+    Bug(
+        "expert shifted",
+        "experts.cu",
+        "static_cast<size_t>(expert) * expert_rows",
+        "static_cast<size_t>((expert + 1) % 8) * expert_rows",
+        "moe_up_gate",
+    ),
+    Bug("slot weights of another token", "combine.cu", "weights[slot]", "weights[rank]", "moe_down"),
+    Bug(
+        "the last expert is never chosen",
+        "route.cu",
+        "scores[e] > best",
+        "scores[e] > best && e < n_expert - 1",
+        "route",
+    ),
+    Bug(
+        "weights of experts not renormalised",
+        "route.cu",
+        "gating == 2 || renorm",
+        "gating == 2 + renorm",
+        "route",
+        QWEN3,
+    ),
+    Bug("quantisation truncates", "quantize.cu", "__float2int_rn(", "static_cast<int>(", "attn_out"),
+    Bug(
+        "rotation the other way round",
+        "rope.cu",
+        "__fmul_rn(a, cosine), -__fmul_rn(b, sine)",
+        "__fmul_rn(a, cosine), __fmul_rn(b, sine)",
+        "qkv",
+    ),
+    Bug(
+        "position ignored by the rotation",
+        "rope.cu",
+        "static_cast<size_t>(*position + blockIdx.x) * half",
+        "static_cast<size_t>(0 * *position + blockIdx.x) * half",
+        "qkv",
+    ),
+    Bug(
+        "keys stored at another position",
+        "rope.cu",
+        "static_cast<size_t>(*position + blockIdx.x) * n;",
+        "static_cast<size_t>(0 * *position + blockIdx.x) * n;",
+        "qkv",
+    ),
+    Bug(
+        "a wrong sign bit",
+        "formats/iq2_xxs.cuh",
+        "(__popc(seven) & 1u) << 7",
+        "(__popc(seven) & 1u) << 6",
+        "moe_up_gate",
+        QWEN3,
+        3,
+        0,
+    ),
+    Bug(
+        "nibbles in the wrong order",
+        "formats/mxfp4.cuh",
+        "look_up_4(table, word >> 4 & 0x0f0f0f0fu)",
+        "look_up_4(table, word & 0x0f0f0f0fu)",
+        "moe_up_gate",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def reference(made: Made) -> Callable[[str], ReferenceSide]:
+    known: dict[str, ReferenceSide] = {}
+    return lambda preset: known.setdefault(preset, ReferenceSide(made(preset)))
+
+
+def plant(bug: Bug, folder: Path) -> Path:
+    """A copy of the kernels with the bug in it."""
+    sources = folder / "kernels"
+    shutil.copytree(KERNELS, sources)
+    path = sources / bug.file
+    text = path.read_text()
+    assert text.count(bug.text) >= 1, f"{bug.file} has no {bug.text!r} any more"
+    path.write_text(text.replace(bug.text, bug.instead))
+    return sources
+
+
+def is_caught(bug: Bug, sources: Path, reference: ReferenceSide, schedule: Schedule) -> bool:
+    device = EmulatedDevice(checked=True, schedule=schedule, seed=2, sources=sources)
+    try:
+        found = list(Proof(device, reference).findings(bug.n_tokens, bug.position, only=(bug.op,)))
+    except DeviceError as error:
+        if "failed: block" not in str(error):  # a bug that does not compile proves nothing
+            raise
+        return True
+    return not all(finding.is_right for finding in found) or device.reports() != ""
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[str], ReferenceSide], tmp_path: Path) -> None:
+    assert is_caught(bug, plant(bug, tmp_path), reference(bug.preset), Schedule.FORWARD)
+
+
+class StalePosition(EmulatedDevice):
+    """Launches see the position they were captured with, as if the host had passed it by value."""
+
+    position: Address | None = None
+
+    def capture(self, launches: Sequence[Launch]) -> EmulatedGraph:
+        if self.position is None:
+            raise AssertionError("the test has not said where the position is")
+        now = Address(self.allocate(4, "stale"))
+        self.upload(now, self.download(self.position, 4))
+        swap = {self.position: now}
+        return super().capture(
+            [
+                Launch(
+                    each.kernel,
+                    each.grid,
+                    each.threads,
+                    tuple(swap.get(arg, arg) if isinstance(arg, Address) else arg for arg in each.args),
+                )
+                for each in launches
+            ]
+        )
+
+
+class Impatient(EmulatedDevice):
+    """Reads results without waiting for them."""
+
+    def download(self, source: Address, n_bytes: int) -> NDArray[np.uint8]:
+        return source.buffer.bytes(source.offset, n_bytes).copy()  # type: ignore[attr-defined,no-any-return]
+
+
+class Forgetful(EmulatedDevice):
+    """A graph that replays all but its last launch."""
+
+    def capture(self, launches: Sequence[Launch]) -> Graph:
+        return super().capture(launches[:-1])
+
+
+def decoded(device: EmulatedDevice, path: Path) -> NDArray[np.float32]:
+    """Logits of five tokens, one after another, each a replay of one graph."""
+    options = Options(devices=("cuda-emulated:0",), n_ctx=16, ubatch=8)
+    backend = CudaBackend(device)
+    with open_gguf(path) as file:
+        model = read_model(file)
+        plan = make_plan(model, options)
+        load_weights(plan, file, backend)
+    context = backend.context(build_program(model, plan), options)
+    if isinstance(device, StalePosition):
+        device.position = context.standing.position
+    rows = [context.run(np.array([token], np.int32), at, "last") for at, token in enumerate((5, 9, 2, 200, 7))]
+    return np.concatenate([row for row in rows if row is not None])
+
+
+@pytest.mark.parametrize("broken", [StalePosition, Impatient, Forgetful])
+def test_a_bug_in_the_host_code_is_caught_by_the_replay_of_a_graph(broken: type[EmulatedDevice], made: Made) -> None:
+    right = decoded(EmulatedDevice(), made(GPT_OSS))
+    assert np.isfinite(right).all()
+    with np.errstate(invalid="ignore"):
+        assert not np.allclose(decoded(broken(), made(GPT_OSS)), right, rtol=1e-3)
