@@ -4,7 +4,8 @@ Several depths make one verdict: the mean of the effects at the depths that both
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from harness.records.record import Record
 from harness.records.timing import Row
@@ -12,6 +13,10 @@ from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_i
 from harness.report.variants import Group, Pair
 from harness.stats.paired import PairedResult
 from harness.stats.strata import compare_strata
+from harness.stats.unpaired import ASSUMED_SD
+
+Basis = Literal["turns", "processes", "disturbed"]
+"""What a verdict rests on: sides that took turns, one process each after the other, or samples that were disturbed."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Effect:
     phase: Phase
     result: PairedResult
     depths: tuple[int, ...]
-    interleaved: bool
+    basis: Basis
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,7 @@ def phase_effect(base: Sequence[Record], other: Sequence[Record], phase: Phase) 
     if not shared:
         return None
     rows = [(a.row, b.row) for a, b in shared]
-    result = _compare(rows)
-    return Effect(phase, result, tuple(a.depth for a, _ in shared), all(_interleaved(a, b) for a, b in rows))
+    return Effect(phase, _compare(rows), tuple(a.depth for a, _ in shared), _basis(rows))
 
 
 def speed_effect(base: Speed, other: Speed) -> PairedResult:
@@ -68,12 +72,25 @@ def speed_effect(base: Speed, other: Speed) -> PairedResult:
 
 
 def _compare(rows: Sequence[tuple[Row, Row]]) -> PairedResult:
-    strata = []
-    for base, other in rows:
-        a, b = counted(base), counted(other)
-        n = min(len(a), len(b))
-        strata.append(([sample.total_ns for sample in a[:n]], [sample.total_ns for sample in b[:n]]))
-    return compare_strata(strata)
+    basis = _basis(rows)
+    strata = [_pairs(base, other) for base, other in rows]
+    result = compare_strata(strata, process_sd=ASSUMED_SD if basis == "processes" else 0.0)
+    return replace(result, verdict="CANNOT TELL", pairs_needed=0) if basis == "disturbed" else result
+
+
+def _pairs(base: Row, other: Row) -> tuple[list[int], list[int]]:
+    """Times of the same round where both sides took turns and count; else of the counted samples in their order."""
+    in_rounds = _interleaved(base, other) and len(base.samples) == len(other.samples)
+    rounds = list(zip(base.samples, other.samples, strict=True)) if in_rounds else []
+    good = [(a, b) for a, b in rounds if a.state == b.state == "ok" and a.total_ns > 0 and b.total_ns > 0]
+    chosen = good or list(zip(counted(base), counted(other), strict=False))
+    return [a.total_ns for a, _ in chosen], [b.total_ns for _, b in chosen]
+
+
+def _basis(rows: Sequence[tuple[Row, Row]]) -> Basis:
+    if any(sample.state != "ok" for pair in rows for row in pair for sample in counted(row)):
+        return "disturbed"
+    return "turns" if all(_interleaved(a, b) for a, b in rows) else "processes"
 
 
 def _interleaved(a: Row, b: Row) -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from harness.report import numbers
 from harness.report.blocks import Headline, Mood, Verdict
-from harness.report.effects import Effect, PairEffects
+from harness.report.effects import Basis, Effect, PairEffects
 from harness.report.speeds import PHASE_NAME
 from harness.report.variants import Pair
+from harness.stats.unpaired import ASSUMED_SD
 
 SUBJECT = {
     "merge_up_gate": "Merging",
@@ -20,6 +21,14 @@ SUBJECT = {
 """What a switch does, when the pair is off and on."""
 
 MOODS: dict[str, Mood] = {"FASTER": "good", "SLOWER": "bad", "SAME": "", "CANNOT TELL": "warn"}
+
+CAUTIONS: dict[Basis, str] = {
+    "disturbed": "Every sample of a side was disturbed by other work on this machine, so there is no verdict on it.",
+    "processes": (
+        "The two sides were measured one after the other, each in a process of its own; the interval allows for "
+        f"processes that differ by {ASSUMED_SD * 100:.1f} %. `harness ab` takes turns and is sharper."
+    ),
+}
 
 
 def headline(found: PairEffects) -> Headline:
@@ -39,12 +48,8 @@ def headline(found: PairEffects) -> Headline:
 
 
 def _caution(found: PairEffects) -> str:
-    if all(effect.interleaved for effect in found.effects):
-        return ""
-    return (
-        "The two sides were measured one after the other, each in a process of its own; how much processes differ is "
-        "not in the interval. `harness ab` takes turns."
-    )
+    bases = {effect.basis for effect in found.effects}
+    return " ".join(text for basis, text in CAUTIONS.items() if basis in bases)
 
 
 def subject(pair: Pair) -> str:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.stats.interval import Interval, t_quantile
 from harness.stats.paired import (
@@ -20,35 +21,51 @@ from harness.stats.paired import (
     verdict_of,
 )
 
+MANY = 1_000_000
+
 
 def compare_strata(
-    strata: Sequence[tuple[Sequence[int], Sequence[int]]], floor: float = 0.005, same: float = 0.01
+    strata: Sequence[tuple[Sequence[int], Sequence[int]]],
+    floor: float = 0.005,
+    same: float = 0.01,
+    process_sd: float = 0.0,
 ) -> PairedResult:
     """`paired.compare` for the mean over strata (a_ns, b_ns) of equal weight; `n_pairs` counts all pairs.
 
     mean ± t(sum(n_d - 1)) * s_pooled * sqrt(sum(1 / n_d)) / D, the textbook's interval of a mean of D means with one
-    variance. Errors: ValueError without strata or for a stratum `log_ratios` refuses.
+    variance. Sides that are one process each, one after the other, also differ as processes do: `process_sd`, in log
+    units, widens the interval (Welch-Satterthwaite), and no number of pairs would settle what it leaves open.
+    Errors: ValueError without strata or for a stratum `log_ratios` refuses.
     """
     if not strata:
         raise ValueError("a comparison needs at least one stratum")
     logs = [log_ratios(a_ns, b_ns) for a_ns, b_ns in strata]
     mean = float(np.mean([stratum.mean() for stratum in logs]))
     n_pairs = sum(stratum.size for stratum in logs)
-    degrees = n_pairs - len(logs)
-    error = math.inf
-    if degrees:
-        pooled = sum(float(((stratum - stratum.mean()) ** 2).sum()) for stratum in logs) / degrees
-        error = math.sqrt(pooled * sum(1 / stratum.size for stratum in logs)) / len(logs)
+    within, degrees = _within(logs)
+    error = math.hypot(within, process_sd * math.sqrt(2))
+    if process_sd and within:
+        degrees = min(MANY, degrees * (error / within) ** 4)
     wide, narrow = _interval(mean, error, degrees, ALARM_CONFIDENCE), _interval(mean, error, degrees, SAME_CONFIDENCE)
     sd = error * math.sqrt(n_pairs)
     verdict = verdict_of(wide, narrow, floor, same)
-    needed = pairs_needed_for(mean, sd, floor, same, n_pairs) if verdict == "CANNOT TELL" else 0
+    open_to_pairs = verdict == "CANNOT TELL" and not process_sd
+    needed = pairs_needed_for(mean, sd, floor, same, n_pairs) if open_to_pairs else 0
     high = math.exp(wide.high) if wide.high < LARGEST_LOG else math.inf
     return PairedResult(math.exp(mean), math.exp(wide.low), high, verdict, n_pairs, needed, sd)
 
 
-def _interval(mean: float, error: float, degrees: int, confidence: float) -> Interval:
+def _within(logs: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """The standard error of the mean of the strata's means, and its degrees of freedom; infinite without any."""
+    degrees = sum(stratum.size for stratum in logs) - len(logs)
+    if not degrees:
+        return math.inf, 0
+    pooled = sum(float(((stratum - stratum.mean()) ** 2).sum()) for stratum in logs) / degrees
+    return math.sqrt(pooled * sum(1 / stratum.size for stratum in logs)) / len(logs), degrees
+
+
+def _interval(mean: float, error: float, degrees: float, confidence: float) -> Interval:
     if not degrees:
         return Interval(mean, -math.inf, math.inf)
-    half = t_quantile(degrees, confidence) * error
+    half = t_quantile(int(degrees), confidence) * error
     return Interval(mean, mean - half, mean + half)

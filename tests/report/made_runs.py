@@ -86,17 +86,13 @@ def rows_of(rng: Random, test: Test, gain: float, start_ns: int) -> tuple[Row, .
 
 def load_report(axes: Axes, n_layers: int = 4) -> LoadReport:
     """What loading tells, with one layer that could not be merged."""
+    last, others = n_layers - 1, list(range(n_layers - 1))
     merges = [
-        {
-            "kind": "up_gate",
-            "layer": layer,
-            "done": axes.merge_up_gate and layer != n_layers - 1,
-            "reason": ("up and gate are on different devices" if layer == n_layers - 1 else "")
-            if axes.merge_up_gate
-            else "merge_up_gate is off",
-        }
-        for layer in range(n_layers)
+        {"kind": "up_gate", "done": True, "reason": "", "layers": others},
+        {"kind": "up_gate", "done": False, "reason": "up and gate are on different devices", "layers": [last]},
     ]
+    if not axes.merge_up_gate:
+        merges = [{"kind": "up_gate", "done": False, "reason": "merge_up_gate is off", "layers": [*others, last]}]
     phases = {
         "open": 310_000,
         "metadata": 41_000_000,

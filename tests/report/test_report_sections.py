@@ -216,9 +216,15 @@ def test_layers_of_one_fate_share_a_row_of_the_merge_plan() -> None:
 def test_a_plan_of_another_shape_is_passed_over() -> None:
     record = made.record(PP)
     assert record.load is not None
-    odd = replace(record, load=replace(record.load, plan={"merges": [1, {"layer": "x"}, {"layer": 2, "done": True}]}))
-    (decision,) = merges.decisions([odd])
-    assert (decision.layer, decision.done, decision.kind) == (2, True, "")
+    odd = replace(
+        record,
+        load=replace(record.load, plan={"merges": [1, {"layer": "x"}, {"layer": 2, "done": True}, {"layers": [4, 5]}]}),
+    )
+    assert [(d.layer, d.done, d.kind) for d in merges.decisions([odd])] == [
+        (2, True, ""),
+        (4, False, ""),
+        (5, False, ""),
+    ]
 
 
 def test_experts_used_alike_by_all_variants_are_drawn_once() -> None:

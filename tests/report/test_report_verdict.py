@@ -81,8 +81,27 @@ def test_sides_measured_one_after_the_other_carry_a_caution() -> None:
     on = exact(PP, merge=True, times=[1000, 1001, 999], start=1_000)
     (part,) = records_document([off, on]).parts
     assert part.headlines[0].caution.startswith("The two sides were measured one after the other")
+    assert part.headlines[0].sentence == "Merging makes PP 9.6 % faster [3.8, 15.8]; load +0.0 s."
     (taking_turns,) = records_document(both([1096, 1097, 1095], [1000, 1001, 999])).parts
     assert taking_turns.headlines[0].caution == ""
+
+
+def test_samples_that_were_all_disturbed_give_no_verdict() -> None:
+    off, on = both([1096, 1097, 1095], [1000, 1001, 999])
+    row = on.rows[0]
+    busy = replace(row, samples=tuple(replace(sample, state="contended") for sample in row.samples))
+    (part,) = records_document([off, replace(on, rows=(busy,))]).parts
+    assert part.headlines[0].sentence.startswith("Merging leaves PP undecided")
+    assert "disturbed by other work" in part.headlines[0].caution
+
+
+def test_sides_that_took_turns_are_paired_by_round() -> None:
+    """A disturbed sample takes its round with it, not the pairing of all later ones."""
+    off, on = both([1096, 2192, 3288, 4384], [1000, 2000, 3000, 4000])
+    row = on.rows[0]
+    first = replace(row.samples[0], state="contended")
+    spoilt = replace(on, rows=(replace(row, samples=(first, *row.samples[1:])),))
+    assert sentence([off, spoilt]) == "Merging makes PP 9.6 % faster [9.6, 9.6]; load +0.0 s."
 
 
 def test_an_undecided_verdict_says_how_many_pairs_would_settle_it() -> None:

@@ -49,3 +49,12 @@ def test_single_pairs_alone_cannot_tell() -> None:
 def test_no_strata_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one stratum"):
         compare_strata([])
+
+
+def test_processes_that_differ_widen_the_interval_and_no_pair_would_settle_it() -> None:
+    strata = [stratum(0.03, 0.002, 4) for _ in range(6)]
+    sharp, honest = compare_strata(strata), compare_strata(strata, process_sd=0.015)
+    assert (sharp.verdict, honest.verdict) == ("FASTER", "CANNOT TELL")
+    assert honest.pairs_needed == 0
+    assert np.log(honest.high / honest.low) / 2 == pytest.approx(2.576 * 0.015 * np.sqrt(2), rel=0.03)
+    assert honest.ratio == sharp.ratio

@@ -68,10 +68,16 @@ def decisions(records: Sequence[Record]) -> tuple[Decision, ...]:
 def _parsed(merges: object) -> Iterator[Decision]:
     """Plans are written by engines and may be imported: what has another shape is passed over."""
     for entry in merges if isinstance(merges, list | tuple) else ():
-        if isinstance(entry, Mapping) and isinstance(entry.get("layer"), int):
-            yield Decision(
-                str(entry.get("kind", "")), entry["layer"], entry.get("done") is True, str(entry.get("reason", ""))
-            )
+        if isinstance(entry, Mapping):
+            told = str(entry.get("kind", "")), entry.get("done") is True, str(entry.get("reason", ""))
+            yield from (Decision(told[0], layer, *told[1:]) for layer in _layers(entry))
+
+
+def _layers(entry: Mapping[str, object]) -> Iterator[int]:
+    layers = entry.get("layers", [entry.get("layer")])
+    for layer in layers if isinstance(layers, list | tuple) else ():
+        if isinstance(layer, int):
+            yield layer
 
 
 def _grouped(found: Sequence[Decision]) -> dict[tuple[str, bool, str], list[int]]:
