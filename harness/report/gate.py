@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 
 from harness.records.history import Commit, History, Series
 from harness.report import numbers
+from harness.report.blocks import Block, Document, Prose, Section
 from harness.report.markdown import escape, table_markdown
 from harness.report.nightly import MOODS, SIGNS, by_gravity
-from harness.report.table import Column, Table, Tone, number, words
+from harness.report.table import Column, Table, Tone, named_rows, number, words
 from harness.report.text import clean
 
 QUIET = ("SAME", "NO BASELINE")
@@ -56,6 +57,23 @@ def gate_table(series: Sequence[Series], key: str = "gate", caption: str = "") -
         for s in by_gravity(series)
     )
     return Table(key, caption, columns, rows, n_keys=3)
+
+
+def gate_document(history: History, between: Sequence[Commit] = ()) -> Document:
+    """The same for a terminal: the series that are not quiet, or all where all are."""
+    history = clean(history)
+    loud = [s for s in history.series if s.verdict not in QUIET]
+    mood = MOODS[by_gravity(history.series)[0].verdict] if history.series else ""
+    blocks: list[Block] = [Prose(headline(history), mood), gate_table(loud or history.series)]
+    if loud and len(loud) < len(history.series):
+        blocks.append(Prose(f"{len(history.series) - len(loud)} quiet series are not shown.", "quiet"))
+    if between:
+        listed = named_rows(
+            "commits", "since the baseline", ("commit", "subject"), [(c.commit, c.subject) for c in between]
+        )
+        blocks.append(listed)
+    section = Section("gate", "Gate", "Gate", tuple(blocks), brief=True)
+    return Document(history.title, history.newest, (), (), (), (section,))
 
 
 def gate_markdown(history: History, between: Sequence[Commit] = ()) -> str:

@@ -17,6 +17,9 @@ from harness.stats.paired import ALARM_CONFIDENCE, SAME_CONFIDENCE, Verdict
 ASSUMED_SD = 0.015
 """Standard deviation between sessions of one machine, in log units, where nothing is known of it."""
 _MANY = 1000
+_FEW = 10
+"""Degrees of freedom below which a known history says more about the spread than the sessions at hand."""
+_FEWEST = 2
 
 Basis = Literal["its sessions", "the series' history", "an assumed spread of 1.5 % between sessions"]
 
@@ -56,10 +59,10 @@ def compare_sessions(
 
 def _spread(a: Sequence[float], b: Sequence[float], known_sd: float | None) -> tuple[float, int, Basis]:
     """The standard deviation between sessions, its degrees of freedom, and where it is from."""
-    if len(a) > 1 and len(b) > 1:
-        squares = float(np.var(a) * len(a) + np.var(b) * len(b))
-        degrees = len(a) + len(b) - 2
-        return math.sqrt(squares / degrees), degrees, "its sessions"
-    if known_sd is not None:
+    degrees = len(a) + len(b) - 2
+    if known_sd is not None and degrees < _FEW:
         return known_sd, _MANY, "the series' history"
+    if degrees >= _FEWEST:
+        squares = float(np.var(a) * len(a) + np.var(b) * len(b))
+        return math.sqrt(squares / degrees), degrees, "its sessions"
     return ASSUMED_SD, _MANY, "an assumed spread of 1.5 % between sessions"

@@ -29,10 +29,11 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Found:
-    """The run to compare with, and how it was found, in words."""
+    """The run to compare with, how it was found, in words, and whether somebody chose it."""
 
     run: RunEntry
     how: str
+    pinned: bool = False
 
 
 def chosen(results: Path) -> dict[str, Baseline]:
@@ -69,7 +70,7 @@ def baseline_of(
             raise ResultError(
                 f"the baseline {choice.run} is not among the runs. `harness baseline set` chooses another."
             )
-        return Found(found, f"chosen on {choice.set_at[:10]}")
+        return Found(found, f"chosen on {choice.set_at[:10]}", pinned=True)
     earlier = earlier_on_line(run, runs, repository)
     if not earlier:
         return None

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records.case import Test
+from harness.records.case import Test, TestKind
 from harness.records.history import PointState
 from harness.records.record import Record
 from harness.records.timing import Row
@@ -46,6 +46,11 @@ class SeriesKey:
         """Sixteen hex digits, the same on every machine."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def metric_note(self) -> str:
+        """The metric, where the test's name does not say it."""
+        return "" if self.metric in {"pp", "tg", "pg"} or self.test == self.metric else self.metric
 
     @property
     def unit(self) -> str:
@@ -89,7 +94,13 @@ def metric_of(n_prompt: int, n_gen: int) -> str:
     return "tg" if n_gen else "load"
 
 
+def row_label(kind: TestKind, row: Row) -> str:
+    """The name of a row's test. A row of a sweep shares its process with others, so it is no row of a test alone."""
+    return f"{row.test} in a sweep" if kind == "sweep" else row.test
+
+
 def _row(record: Record, row: Row) -> Iterator[Measure]:
+    label = row_label(record.case.test.kind, row)
     counted = row.counted
     tokens = row.n_prompt + row.n_gen
     if not counted or not tokens:
@@ -97,10 +108,10 @@ def _row(record: Record, row: Row) -> Iterator[Measure]:
     state: PointState = "imported" if record.imported_from else _state(counted[0].state)
     rates = [tokens * 1e9 / sample.total_ns for sample in counted if sample.total_ns > 0]
     if rates:
-        yield _measure(_key(record, row.test, metric_of(row.n_prompt, row.n_gen)), rates, state)
+        yield _measure(_key(record, label, metric_of(row.n_prompt, row.n_gen)), rates, state)
     joules = [sample.energy_j / tokens for sample in counted if sample.energy_j is not None]
     if len(joules) == len(counted):
-        yield _measure(_key(record, row.test, "energy"), joules, state)
+        yield _measure(_key(record, label, "energy"), joules, state)
 
 
 def _whole_case(record: Record) -> Iterator[Measure]:
@@ -138,7 +149,7 @@ def _due(record: Record) -> Iterator[tuple[str, str]]:
         return
     for n_prompt, n_gen in _halves(test):
         for depth in test.depths:
-            yield Row(n_prompt, n_gen, depth, ()).test, metric_of(n_prompt, n_gen)
+            yield row_label(test.kind, Row(n_prompt, n_gen, depth, ())), metric_of(n_prompt, n_gen)
 
 
 def _halves(test: Test) -> tuple[tuple[int, int], ...]:

@@ -21,6 +21,7 @@ class Session:
     """One process's value of a series; None where it has none. `rerun_of` names the run whose suspect it was."""
 
     run: str
+    case_id: str
     started: str
     commit: str
     value: float | None
@@ -76,6 +77,7 @@ def series(
         found.setdefault(row.series_id, []).append(
             Session(
                 row.run,
+                row.case_id,
                 row.started,
                 row.commit,
                 row.value,
@@ -123,6 +125,7 @@ def _query() -> Select[tuple[object, ...]]:
         RUNS.c.run,
         RUNS.c.started,
         RUNS.c.rerun_of,
+        RECORDS.c.case_id,
         RECORDS.c.commit,
     )
     joined = (

@@ -1,0 +1,50 @@
+"""Suspects measured again, each in fresh processes: runs of their own that name the run whose suspects they look at."""
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.evidence import Evidence
+from harness.cli.talk import say
+
+if TYPE_CHECKING:
+    from harness.records.record import RunInfo
+
+
+def obstacle(info: "RunInfo") -> str:
+    """Why this machine cannot say anything about that run by measuring again; empty if it can."""
+    from harness.runner.identity import harness_commit  # noqa: PLC0415
+    from harness.telemetry.fingerprint import fingerprint  # noqa: PLC0415
+
+    here = fingerprint().device_class
+    if info.fingerprint.device_class != here:
+        return f"the run was made on another machine ({info.fingerprint.device_class or 'unnamed'}; this is {here})"
+    now = harness_commit()
+    if info.harness_commit and now != info.harness_commit:
+        return f"the code is at {now or 'no commit'}, the run was made at {info.harness_commit}"
+    return ""
+
+
+def measure_again(evidence: Evidence, series: Collection[str], results: Path, times: int) -> bool:
+    """Measure the cases of `series` in `times` runs below `results`. False if interrupted. Errors: RunError."""
+    from harness.cli.progress import RunProgress  # noqa: PLC0415
+    from harness.config import Expansion, labels  # noqa: PLC0415
+    from harness.records.case import Note  # noqa: PLC0415
+    from harness.runner.run import execute  # noqa: PLC0415
+    from harness.store.index import RERUN_NOTE  # noqa: PLC0415
+    from harness.store.runs import read_run  # noqa: PLC0415
+
+    info = read_run(evidence.run.run, results).info
+    wanted = {track.tonight.case_id for track in evidence.tracks if track.key.series_id in series}
+    cases = tuple(case for case in info.cases if case.case_id in wanted)
+    note = Note(RERUN_NOTE, info.run)
+    expansion = Expansion(name=f"{info.config_name}-again", cases=cases, notes=(note,), text=info.config_text)
+    names = {case.case_id: label for case, label in zip(cases, labels(cases), strict=True)}
+    for number in range(times):
+        say(f"{len(series)} suspects in {len(cases)} cases, fresh session {number + 1} of {times}")
+        with RunProgress(names) as progress:
+            outcome = execute(expansion, results, None, ("harness", *sys.argv[1:]), progress)
+        if outcome.interrupted:
+            return False
+    return True
