@@ -14,7 +14,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from harness.cli.failure import INTERRUPTED, exit_code, explain
+from harness.cli.failure import FAILED, INTERRUPTED, exit_code, explain
 
 COMMANDS = (
     "run",
@@ -87,5 +87,9 @@ def _root() -> None:
 
 
 def main() -> None:
-    """The `harness` command."""
-    app(prog_name="harness")
+    """The `harness` command. What goes wrong before a command has begun ends in a sentence, too."""
+    try:
+        app(prog_name="harness")
+    except Exception as error:  # noqa: BLE001  nothing else stands between it and the user
+        typer.echo(explain(error), err=True)
+        sys.exit(exit_code(error) or FAILED)
