@@ -114,7 +114,7 @@ def _facts(info: RunInfo, records: Sequence[Record], machines: Sequence[Fingerpr
         ("started", info.started),
         ("run", info.run),
         ("cases", f"{good} of {len(info.cases)} with a result"),
-        ("commit", info.harness_commit[:12]),
+        ("commit", info.harness_commit),
     )
 
 

@@ -166,7 +166,7 @@ def _lines(axes: Axes, chart: LineChart) -> None:
         axes.set_ylim(bottom=0)
     if not chart.log_y:
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_major_formatter(FuncFormatter(_thousands if axes.get_ylim()[1] >= 10_000 else _plain))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y")
 
@@ -265,4 +265,8 @@ def _heat(axes: Axes, chart: HeatMap) -> None:
 
 
 def _plain(value: float, _position: object) -> str:
-    return f"{value:g}" if abs(value) < 10_000 else f"{value / 1000:g}k"
+    return f"{value:g}".replace("-", "−")
+
+
+def _thousands(value: float, _position: object) -> str:
+    return f"{value / 1000:g}k" if value else "0"

@@ -26,7 +26,7 @@ CAUTIONS: dict[Basis, str] = {
     "disturbed": "Every sample of a side was disturbed by other work on this machine, so there is no verdict on it.",
     "processes": (
         "The two sides were measured one after the other, each in a process of its own; the interval allows for "
-        f"processes that differ by {ASSUMED_SD * 100:.1f} %. `harness ab` takes turns and is sharper."
+        f"processes that differ by {ASSUMED_SD * 100:.1f} %. “harness ab” takes turns and is sharper."
     ),
 }
 

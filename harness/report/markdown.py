@@ -13,7 +13,7 @@ from harness.report.document import records_document
 from harness.report.table import Table
 
 _MARKUP = re.compile(r"[\\`*~|<$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|&(?=#?\w+;)")
-_LINKS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+_LINKS = re.compile(r"@(?=\w)|://|\bwww\.", re.IGNORECASE)
 _BLOCK_START = re.compile(r"^(?:[#>]|[+-](?=[\s+-])|=+$)")
 _LIST_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
 ENTITIES = {"<": "&lt;", "&": "&amp;"}

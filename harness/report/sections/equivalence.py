@@ -11,11 +11,12 @@ TONES: dict[str, Tone] = {"identical": "good", "close": "", "INVALID": "bad", "n
 def section(group: Group) -> Section | None:
     """None if no case was checked and none says why."""
     rows = []
+    labels = {r.case.case_id: v.label for v in group.variants for r in group.of(v)}
     for variant in group.variants:
         for found in dict.fromkeys(record.equivalence for record in group.of(variant)):
             if found != Equivalence():
                 label = words(variant.label, variant=variant.index)
-                rows.append((label, *_cells(found)))
+                rows.append((label, *_cells(found, labels.get(found.against, found.against))))
     if not rows:
         return None
     heads = ("max abs", "KL divergence", "same top token")
@@ -32,10 +33,10 @@ def section(group: Group) -> Section | None:
     return Section(f"{group.key}-equivalence", "Equivalence", "Equivalence", (table,))
 
 
-def _cells(found: Equivalence) -> tuple[Cell, ...]:
+def _cells(found: Equivalence, against: str) -> tuple[Cell, ...]:
     return (
         words(found.verdict, TONES.get(found.verdict, "warn")),
-        words(found.against),
+        words(against),
         _small(found.max_abs),
         _small(found.kl),
         nothing() if found.top1 is None else number(found.top1, f"{found.top1 * 100:.1f} %"),

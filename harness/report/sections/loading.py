@@ -1,5 +1,7 @@
 """Load by phase as stacked bars, and what the whole load took up to the first logits."""
 
+import statistics
+
 from harness.records.record import Record
 from harness.report import numbers
 from harness.report.blocks import Prose, Row, Section
@@ -7,7 +9,7 @@ from harness.report.charts import StackedChart
 from harness.report.speeds import is_valid, load_interval
 from harness.report.variants import Group
 
-PHASES = ("open", "metadata", "plan", "read", "place", "upload", "first_token")
+PHASES = ("open", "metadata", "plan", "device", "read", "place", "upload", "first_token")
 
 
 def section(group: Group) -> Section | None:
@@ -16,24 +18,20 @@ def section(group: Group) -> Section | None:
     names = _ordered({name for phases in loaded.values() for name in phases})
     if not names:
         return None
+    longest = max(sum(phases.values()) for phases in loaded.values())
+    unit, scale = ("s", 1e9) if longest >= 1e9 else ("ms", 1e6)
     bars = tuple(
-        (v.label, v.index, tuple(phases.get(n, 0) / 1e9 for n in names)) for v, phases in loaded.items() if phases
+        (v.label, v.index, tuple(phases.get(n, 0) / scale for n in names)) for v, phases in loaded.items() if phases
     )
-    alt = "Seconds to load by phase: " + "; ".join(f"{label} {sum(parts):.3f} s" for label, _, parts in bars) + "."
-    chart = StackedChart(f"{group.key}-load", "Load by phase", alt, "s", names, bars)
+    told = "; ".join(f"{label} {sum(parts):.3f} {unit}" for label, _, parts in bars)
+    chart = StackedChart(f"{group.key}-load", "Load by phase", f"Time to load by phase: {told}.", unit, names, bars)
     return Section(f"{group.key}-loading", "Load", "Load", (Row((chart,), chart.table()), *_totals(group)), brief=True)
 
 
 def _phases(records: tuple[Record, ...]) -> dict[str, float]:
     reports = [record.load.phase_ns for record in records if record.load is not None and is_valid(record)]
     names = {name for report in reports for name in report}
-    return {name: _median([report.get(name, 0) for report in reports]) for name in names}
-
-
-def _median(values: list[int]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return {name: statistics.median(report.get(name, 0) for report in reports) for name in names}
 
 
 def _ordered(names: set[str]) -> tuple[str, ...]:

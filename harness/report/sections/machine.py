@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from harness.records.record import Fingerprint, Limits, Record
 from harness.report import numbers
-from harness.report.blocks import Block, Section
+from harness.report.blocks import Block, Fold, Section
 from harness.report.table import Table, named_rows
 
 
 def section(fingerprints: Sequence[Fingerprint], limits: Limits) -> Section:
     """One table per distinct fingerprint; a run resumed elsewhere has two."""
     tables = [_machine_table(number, fingerprint) for number, fingerprint in enumerate(fingerprints)]
-    blocks: tuple[Block, ...] = (*tables, *_limits_table(limits))
+    blocks: tuple[Block, ...] = (*tables, *_limits_fold(limits))
     return Section("machine", "Machine", "Machine", blocks)
 
 
@@ -24,7 +24,7 @@ def one_line(fingerprint: Fingerprint) -> str:
     """The machine in one line: GPU if there is one, CPU, cores, memory."""
     memory = numbers.size(fingerprint.memory_bytes) if fingerprint.memory_bytes else ""
     cores = f"{fingerprint.n_cores} cores" if fingerprint.n_cores else ""
-    parts = (fingerprint.gpu_info, fingerprint.cpu_info, cores, fingerprint.simd, memory)
+    parts = (fingerprint.gpu_info, fingerprint.cpu_info, cores, memory)
     return ", ".join(part for part in parts if part) or "unknown machine"
 
 
@@ -50,11 +50,10 @@ def _machine_table(number: int, machine: Fingerprint) -> Table:
     )
 
 
-def _limits_table(limits: Limits) -> tuple[Table, ...]:
+def _limits_fold(limits: Limits) -> tuple[Fold, ...]:
     rows = [(f"bandwidth, {name}", numbers.si(value, "B/s")) for name, value in limits.bandwidth.items()]
     rows += [(f"rate, {name}", numbers.si(value, "MAC/s")) for name, value in limits.rate.items()]
     if not rows:
         return ()
-    return (
-        named_rows("limits", "What this machine can do at most, measured in this session", ("limit", "value"), rows),
-    )
+    table = named_rows("limits", "Measured in the same session", ("limit", "value"), rows)
+    return (Fold("What this machine can do at most", (table,)),)

@@ -34,4 +34,5 @@ def section(info: RunInfo, records: Sequence[Record]) -> Section:
 
 def _engine(record: Record) -> str:
     version = record.load.engine_version if record.load else ""
-    return f"{record.case.axes.engine} {version}".strip()
+    engine = record.case.axes.engine
+    return version if version.startswith(engine) else f"{engine} {version}".strip()
