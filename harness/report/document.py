@@ -75,6 +75,30 @@ def run_document(info: RunInfo, records: Sequence[Record], references: Sequence[
     )
 
 
+def comparison_document(base: tuple[RunInfo, Sequence[Record]], other: tuple[RunInfo, Sequence[Record]]) -> Document:
+    """Two runs beside each other: every verdict is about `other`, and the run is what is under comparison."""
+    infos = (clean(base[0]), clean(other[0]))
+    records = tuple(clean(record) for _, found in (base, other) for record in found)
+    found = groups(records)
+    machines = machine.distinct(records) or (infos[0].fingerprint,)
+    both = (
+        outcome.section(records),
+        imported.section(records),
+        machine.section(machines, Limits()),
+        noise.section(found),
+        samples.section(found),
+        *(repeat.section(i, [r for r in records if r.run == i.run], n) for n, i in enumerate(infos, 1)),
+    )
+    return Document(
+        title=f"{infos[1].run} against {infos[0].run}",
+        subtitle=_subtitle(records),
+        facts=(("machine", "; ".join(map(machine.one_line, machines))), *(("commit", i.harness_commit) for i in infos)),
+        warnings=(*_warnings(records), *_different_machines(machines)),
+        parts=tuple(map(_part, found)),
+        sections=tuple(section for section in both if section is not None),
+    )
+
+
 def records_document(records: Sequence[Record]) -> Document:
     """The parts of a document that need no run.json: what Markdown on stdout is made of."""
     cleaned = tuple(clean(record) for record in records)
@@ -99,6 +123,12 @@ def _part(group: Group) -> Part:
 
 def _limits(info: RunInfo, records: Sequence[Record]) -> Limits:
     return info.limits if info.limits.bandwidth or info.limits.rate else records[-1].limits if records else info.limits
+
+
+def _different_machines(machines: Sequence[Fingerprint]) -> tuple[Prose, ...]:
+    if len({found.device_class for found in machines}) < 2:
+        return ()
+    return (Prose("The two runs are of different machines; what differs may be the machine alone.", "bad"),)
 
 
 def _subtitle(records: Sequence[Record]) -> str:

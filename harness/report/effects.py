@@ -62,18 +62,17 @@ def phase_effect(base: Sequence[Record], other: Sequence[Record], phase: Phase) 
     shared = [(a, b) for a, b in shared if (a.row.n_prompt, a.row.n_gen) == (b.row.n_prompt, b.row.n_gen)]
     if not shared:
         return None
-    rows = [(a.row, b.row) for a, b in shared]
-    return Effect(phase, _compare(rows), tuple(a.depth for a, _ in shared), _basis(rows))
+    return Effect(phase, _compare(shared), tuple(a.depth for a, _ in shared), _basis(shared))
 
 
 def speed_effect(base: Speed, other: Speed) -> PairedResult:
     """The verdict at one depth."""
-    return _compare([(base.row, other.row)])
+    return _compare([(base, other)])
 
 
-def _compare(rows: Sequence[tuple[Row, Row]]) -> PairedResult:
-    basis = _basis(rows)
-    strata = [_pairs(base, other) for base, other in rows]
+def _compare(sides: Sequence[tuple[Speed, Speed]]) -> PairedResult:
+    basis = _basis(sides)
+    strata = [_pairs(base.row, other.row) for base, other in sides]
     result = compare_strata(strata, process_sd=ASSUMED_SD if basis == "processes" else 0.0)
     return replace(result, verdict="CANNOT TELL", pairs_needed=0) if basis == "disturbed" else result
 
@@ -87,10 +86,11 @@ def _pairs(base: Row, other: Row) -> tuple[list[int], list[int]]:
     return [a.total_ns for a, _ in chosen], [b.total_ns for _, b in chosen]
 
 
-def _basis(rows: Sequence[tuple[Row, Row]]) -> Basis:
-    if any(sample.state != "ok" for pair in rows for row in pair for sample in counted(row)):
+def _basis(sides: Sequence[tuple[Speed, Speed]]) -> Basis:
+    if any(sample.state != "ok" for pair in sides for speed in pair for sample in counted(speed.row)):
         return "disturbed"
-    return "turns" if all(_interleaved(a, b) for a, b in rows) else "processes"
+    took_turns = all(a.run == b.run and _interleaved(a.row, b.row) for a, b in sides)
+    return "turns" if took_turns else "processes"
 
 
 def _interleaved(a: Row, b: Row) -> bool:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from harness.report import figures
 from harness.report.blocks import Document
 from harness.report.charts import Chart, CloudChart, HeatMap, LineChart, StackedChart
-from harness.report.document import run_document
+from harness.report.document import comparison_document, run_document
 from harness.report.palette import DARK, LIGHT, variant_name
 from harness.report.svg import Sheet, inline
 from harness.report.table import Cell, Table
@@ -63,6 +63,14 @@ def write_report(run_dir: Path, out_dir: Path, references: Sequence[str] = ()) -
 
     run = read_run(run_dir)
     return write_page(render(run_document(run.info, run.records, references)), out_dir)
+
+
+def write_comparison(base_dir: Path, run_dir: Path, out_dir: Path) -> Path:
+    """The run in `run_dir` against the one in `base_dir` as `out_dir`/index.html; the path written."""
+    from harness.store.runs import read_run  # noqa: PLC0415  as above
+
+    base, run = read_run(base_dir), read_run(run_dir)
+    return write_page(render(comparison_document((base.info, base.records), (run.info, run.records))), out_dir)
 
 
 def write_page(page: str, out_dir: Path) -> Path:

@@ -28,6 +28,7 @@ class Speed:
     low: float | None
     high: float | None
     n_samples: int
+    run: str = ""
 
     @property
     def depth(self) -> int:
@@ -49,7 +50,7 @@ def phase_of(row: Row) -> Phase | None:
     return "tg" if row.n_gen else None
 
 
-def speed_of(row: Row) -> Speed | None:
+def speed_of(row: Row, run: str = "") -> Speed | None:
     """The speed of one measurement; None without a counted sample of tokens."""
     phase, samples = phase_of(row), counted(row)
     if phase is None or not samples:
@@ -64,6 +65,7 @@ def speed_of(row: Row) -> Speed | None:
         low=rates.low if known else None,
         high=rates.high if known else None,
         n_samples=len(samples),
+        run=run,
     )
 
 
@@ -74,7 +76,7 @@ def counted(row: Row) -> tuple[Sample, ...]:
 
 def speeds(records: Iterable[Record]) -> tuple[Speed, ...]:
     """Every speed of the valid records, in the order measured."""
-    found = (speed_of(row) for record in records if is_valid(record) for row in record.rows)
+    found = (speed_of(row, record.run) for record in records if is_valid(record) for row in record.rows)
     return tuple(speed for speed in found if speed is not None)
 
 

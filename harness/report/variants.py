@@ -171,7 +171,7 @@ def _written(value: object) -> str:
 
 def _spoken(axis: str, value: str) -> str:
     name = SHORT.get(axis, axis)
-    return value if axis in {"engine", "device", "layout"} else f"{name} {value}"
+    return value if axis in {"run", "engine", "device", "layout"} else f"{name} {value}"
 
 
 def _varying(records: Sequence[Record]) -> tuple[str, ...]:

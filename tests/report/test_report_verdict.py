@@ -8,9 +8,10 @@ import pytest
 from harness.records.axes import Axes
 from harness.records.record import Record
 from harness.records.timing import Row, Sample
-from harness.report.document import records_document
+from harness.report.document import comparison_document, records_document
 from harness.report.effects import pair_effects
 from harness.report.headline import headline
+from harness.report.html import render
 from harness.report.variants import groups
 
 PP, TG = made.Test("pp", n_prompt=512), made.Test("tg", n_gen=32)
@@ -122,3 +123,23 @@ def test_a_published_figure_never_makes_a_verdict() -> None:
     assert (
         records_document([*records, made.imported(made.record(PP, Axes(merge_up_gate=True)))]).parts[0].headlines == ()
     )
+
+
+def test_two_runs_are_compared_as_runs_and_never_as_turns() -> None:
+    a, b = both([1096, 1097, 1095], [1000, 1001, 999])
+    records = [replace(r, case=replace(r.case, axes=Axes(), comparison="")) for r in (a, b)]
+    base, other = (records[0], "run-a"), (records[1], "run-b")
+    sides = [(replace(made.info((r,)), run=run), (replace(r, run=run),)) for r, run in (base, other)]
+    document = comparison_document(*sides)
+    (part,) = document.parts
+    assert document.title == "run-b against run-a"
+    assert part.headlines[0].sentence == "run-b against run-a: PP 9.6 % faster [3.8, 15.8]; load +0.0 s."
+    assert {section.key for section in document.sections} >= {"repeat-1", "repeat-2"}
+    assert render(document).count("<h2") >= 4
+
+
+def test_a_comparison_across_machines_says_so() -> None:
+    a = made.record(PP)
+    b = replace(a, run="other", fingerprint=replace(a.fingerprint, device_class="another"))
+    document = comparison_document((made.info((a,)), (a,)), (replace(made.info((b,)), run="other"), (b,)))
+    assert any("different machines" in warning.text for warning in document.warnings)

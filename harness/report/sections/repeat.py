@@ -8,12 +8,13 @@ from harness.report.blocks import Block, Code, Section
 from harness.report.table import Column, Table, named_rows, words
 
 
-def section(info: RunInfo, records: Sequence[Record]) -> Section:
-    """Command, YAML, commits and what the run left out."""
+def section(info: RunInfo, records: Sequence[Record], number: int = 0) -> Section:
+    """Command, YAML, commits and what the run left out. `number` tells a page's runs apart; 0 where there is one."""
+    key, named = (f"repeat-{number}", f" {info.run}") if number else ("repeat", "")
     blocks: list[Block] = [Code("Command", shlex.join(info.command)), Code("Configuration", info.config_text)]
     blocks.append(
         named_rows(
-            "repeat-code",
+            f"{key}-code",
             "Which code ran",
             ("what", "value"),
             (
@@ -28,8 +29,8 @@ def section(info: RunInfo, records: Sequence[Record]) -> Section:
     if info.notes:
         columns = (Column("where", "text"), Column("what", "text"))
         rows = tuple((words(where), words(text)) for where, text in info.notes)
-        blocks.append(Table("repeat-notes", "What was chosen or left out", columns, rows))
-    return Section("repeat", "Repeat it", "Repeat", tuple(blocks))
+        blocks.append(Table(f"{key}-notes", "What was chosen or left out", columns, rows))
+    return Section(key, f"Repeat{named}" if named else "Repeat it", f"Repeat{number or ''}", tuple(blocks))
 
 
 def _engine(record: Record) -> str:
