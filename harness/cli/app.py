@@ -19,6 +19,7 @@ from harness.cli.failure import FAILED, INTERRUPTED, exit_code, explain
 COMMANDS = (
     "run",
     "ab",
+    "profile",
     "validate",
     "plan",
     "report",

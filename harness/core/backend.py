@@ -4,7 +4,7 @@ A backend owns the weights of its devices (loaded once, merged once) and any num
 one after another. Data flows in as plan and program, out as logits.
 """
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ class Context(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ProfilesOps(Protocol):
+    """A context that can also time every operation of a run."""
+
+    def run_profiled(
+        self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.int64]]:
+        """As `Context.run`, and [n_ops] nanoseconds."""
+        ...
 
 
 class Backend(Protocol):

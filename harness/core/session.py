@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import Backend, Context, LogitsOf
+from harness.core.backend import Backend, Context, LogitsOf, ProfilesOps
 from harness.core.backends import backend_for
 from harness.core.errors import SessionError
 from harness.core.gguf import open_gguf
@@ -124,6 +124,21 @@ class Session:
         ids = self._checked(tokens)
         spans = np.split(ids, len(ids)) if step else [ids]
         return np.concatenate([out for span in spans if (out := self.prefill(span, "all")) is not None])
+
+    def op_times(self, tokens: Tokens, logits_of: LogitsOf = "last") -> NDArray[np.int64]:
+        """Process one ubatch of tokens; [n_ops] nanoseconds, for every operation of `program` in order.
+
+        Errors: as `prefill`; SessionError for more than a ubatch, or a device whose operations cannot be timed.
+        """
+        ids = self._checked(tokens)
+        if len(ids) > self.plan.options.ubatch:
+            raise SessionError(f"{len(ids)} tokens are more than one ubatch of {self.plan.options.ubatch}")
+        if not isinstance(self._context, ProfilesOps):
+            devices = ", ".join(self.plan.options.devices)
+            raise SessionError(f"operations on {devices} cannot be timed one by one yet; cpu devices can")
+        _, op_ns = self._context.run_profiled(ids, self._position, logits_of)
+        self._position += len(ids)
+        return op_ns
 
     def expert_counts(self) -> NDArray[np.int64]:
         """[n_layer, n_expert] (token, expert) pairs routed in this context; [n_layer, 0] for dense models."""

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 import harness
 from harness.core.options import KvType, Layout, MoePath, Options, SplitMode
 from harness.core.plan import Plan
-from harness.core.program.costs import Load, program_cost, row_cost
+from harness.core.program.costs import Cost, Load, op_cost, program_cost, row_cost
 from harness.core.session import Session
 from harness.engines.stream import context_tokens, token_stream
 from harness.errors import EngineError
 from harness.records.axes import Axes
 from harness.records.case import Case
+from harness.records.profile import OpTime
 from harness.records.timing import LoadReport, Timing
 
 CONTEXT_STEP = 256
@@ -50,7 +51,7 @@ def options_from_axes(axes: Axes, n_ctx: int) -> Options:
 
 
 class CoreEngine:
-    """Satisfies `Engine`, `FillsAhead` and `KnowsCosts`."""
+    """Satisfies `Engine`, `FillsAhead`, `KnowsCosts` and `TimesOps`."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
@@ -124,6 +125,28 @@ class CoreEngine:
         cost = row_cost(session.program, session.plan, n_prompt, n_gen, depth)
         n_tokens = n_prompt + n_gen
         return round(cost.macs / n_tokens), round((cost.weight_bytes + cost.kv_bytes) / n_tokens)
+
+    def op_times(self, n_prompt: int, n_gen: int, depth: int) -> tuple[OpTime, ...]:
+        """Every operation over the row's ubatches, then its single tokens. Errors: SessionError."""
+        self.fill(depth)
+        session, end = self._here(), depth + n_prompt
+        ubatch = session.plan.options.ubatch
+        steps = [(start, min(start + ubatch, end)) for start in range(depth, end, ubatch)]
+        steps += [(position, position + 1) for position in range(end, end + n_gen)]
+        op_ns = np.zeros(len(session.program.ops), np.int64)
+        costs = [Cost(0, 0, 0, 0)] * len(op_ns)
+        for start, stop in steps:
+            wanted = stop >= end  # a prompt asks for its last logits only, as `prefill` does
+            op_ns += session.op_times(self._stream[start:stop], "last" if wanted else "none")
+            load = Load(stop - start, start, int(wanted))
+            costs = [
+                cost + op_cost(op, session.plan, load) for cost, op in zip(costs, session.program.ops, strict=True)
+            ]
+        self._known = session.position
+        return tuple(
+            OpTime(op.name, op.layer, len(steps), int(ns), cost.macs, cost.weight_bytes + cost.kv_bytes)
+            for op, ns, cost in zip(session.program.ops, op_ns, costs, strict=True)
+        )
 
     def close(self) -> None:
         if self._session is not None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.records.case import Case
+from harness.records.profile import OpTime
 from harness.records.timing import LoadReport, Timing
 
 
@@ -57,4 +58,13 @@ class KnowsCosts(Protocol):
 
     def cost(self, n_prompt: int, n_gen: int, depth: int) -> tuple[int, int]:
         """Per token of the row: multiply-accumulates, and bytes of weights and KV cache read or written."""
+        ...
+
+
+@runtime_checkable
+class TimesOps(Protocol):
+    """An engine that can time the operations inside a call."""
+
+    def op_times(self, n_prompt: int, n_gen: int, depth: int) -> tuple[OpTime, ...]:
+        """One repetition of a row with the case's own tokens. Errors: EngineError where the device cannot."""
         ...

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 
 from harness.records.json import from_json
+from harness.records.profile import RowProfile
 from harness.records.record import Equivalence, Limits, Status
 from harness.records.timing import LoadReport, Row, Sample
 
@@ -82,25 +83,10 @@ class Peaks:
 
 
 @dataclass(frozen=True)
-class OpTime:
-    """One operation of a program over some runs of it: the median of their times, and what one run costs."""
-
-    name: str
-    layer: int
-    ns: int
-    macs: float
-    bytes: float
-
-
-@dataclass(frozen=True)
 class Profiled:
-    """The operations of a row's program in order; `n_tokens` per run, `total_ns` the median of whole runs."""
+    """Where the time of one row goes, for a profile job."""
 
-    row: str
-    n_tokens: int
-    n_runs: int
-    total_ns: int
-    ops: tuple[OpTime, ...]
+    profile: RowProfile
 
 
 @dataclass(frozen=True)

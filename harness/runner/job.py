@@ -27,7 +27,8 @@ class LogitsTask:
 class Job:
     """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`).
 
-    prepare: make `model`'s file at `target`. survey: the limits of the machine. profile: time per operation of `case`.
+    prepare: make `model`'s file at `target`. survey: the limits of the machine with `threads` each.
+    profile: time per operation of `case`.
     """
 
     kind: JobKind
@@ -35,3 +36,4 @@ class Job:
     logits: LogitsTask | None = None
     model: ModelRef | None = None
     target: str = ""
+    threads: tuple[int, ...] = ()

@@ -1,7 +1,9 @@
 """The machine of a run: what it is, and what it can do at most, measured before the first case in a worker."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.records.case import Case
 from harness.records.record import Limits, RunInfo
 from harness.runner.events import Event, Failed, Phase, Surveyed
 from harness.runner.interrupt import Interrupt
@@ -15,10 +17,15 @@ DEADLINE_NS = 120 * S
 
 
 def surveyed(info: RunInfo, patience: Patience, interrupt: Interrupt, progress: Progress) -> RunInfo:
-    """`info` with the fingerprint and limits of this machine; a run of fakes has no use for limits."""
+    """`info` with the fingerprint and limits of this machine."""
     info = replace(info, fingerprint=fingerprint())
-    if all(case.axes.engine == "fake" for case in info.cases):
-        return info
+    return replace(info, limits=limits_of(info.cases, patience, interrupt, progress))
+
+
+def limits_of(cases: Sequence[Case], patience: Patience, interrupt: Interrupt, progress: Progress) -> Limits:
+    """The limits at the thread counts of `cases`; fakes have no use for any, and what cannot be measured is said."""
+    if all(case.axes.engine == "fake" for case in cases):
+        return Limits()
     found: list[Limits] = []
     why: list[str] = []
 
@@ -30,8 +37,9 @@ def surveyed(info: RunInfo, patience: Patience, interrupt: Interrupt, progress: 
         elif event == Phase("survey"):
             progress.note("Measuring what this machine can do at most.")
 
-    end = supervise(Job("survey"), DEADLINE_NS, patience, interrupt, hear)
+    job = Job("survey", threads=tuple(sorted({case.axes.threads for case in cases})))
+    end = supervise(job, DEADLINE_NS, patience, interrupt, hear)
     if not found:
         reason = why[0] if why else end.why or f"exit code {end.code}"
         progress.note(f"No row will show its share of the machine's limits: {reason}")
-    return replace(info, limits=found[0] if found else Limits())
+    return found[0] if found else Limits()

@@ -51,6 +51,10 @@ def _do(job: Job, link: Link) -> Status:
             from harness.runner.serve import serve  # noqa: PLC0415
 
             return serve(case, job.logits, link)
+        case Job(kind="profile", case=Case() as case):
+            from harness.runner.profiling import profile_case  # noqa: PLC0415
+
+            return profile_case(case, link)
         case Job(kind="prepare", model=ModelRef() as model):
             from harness.runner.prepare import make_file  # noqa: PLC0415
 
@@ -61,7 +65,7 @@ def _do(job: Job, link: Link) -> Status:
             from harness.telemetry.limits import measure  # noqa: PLC0415
 
             link.emit(Phase("survey"))
-            link.emit(Surveyed(measure()))
+            link.emit(Surveyed(measure(job.threads)))
             return "ok"
     raise EngineError(f"a worker cannot do the job {job.kind!r} as given.")
 

@@ -6,6 +6,7 @@ weights), `vnni` where there is one; float32 by FMA. A GPU's limits are measured
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,19 +21,23 @@ CACHES_OVER = 4
 MEMINFO = Path("/proc/meminfo")
 
 
-def measure(passes: int = PASSES, seconds: float = SECONDS) -> Limits:
-    """Five seconds at full load, with one thread and with all. Errors: EngineError if the kernels are not built."""
+def measure(threads: Sequence[int] = (), passes: int = PASSES, seconds: float = SECONDS) -> Limits:
+    """Some five seconds at full load, with one thread, with all, and with as many as `threads` names (0: all).
+
+    Errors: EngineError if the kernels are not built.
+    """
     native = _native()
     bandwidth: dict[str, float] = {}
     rate: dict[str, float] = {}
     n_bytes = buffer_bytes()
-    for threads in sorted({1, native.usable_cores()}):
-        label = "1 thread" if threads == 1 else f"{threads} threads"
+    cores = native.usable_cores()
+    for count in sorted({1, cores, *(min(n, cores) for n in threads if n)}):
+        label = "1 thread" if count == 1 else f"{count} threads"
         for pages, huge in (("4 KiB pages", False), ("huge pages", True)):
-            found = native.read_bandwidth(threads, n_bytes, huge, passes)
+            found = native.read_bandwidth(count, n_bytes, huge, passes)
             if found:  # a system may refuse huge pages
                 bandwidth[f"read, {pages}, {label}"] = found
-        rate |= {f"{name}, {label}": found for name, found in native.multiply_rates(threads, seconds, passes)}
+        rate |= {f"{name}, {label}": found for name, found in native.multiply_rates(count, seconds, passes)}
     return Limits(bandwidth, rate)
 
 

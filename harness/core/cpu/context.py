@@ -49,10 +49,22 @@ class CpuContext:
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """One ubatch. Errors: SessionError for tokens that do not fit the context or the vocabulary."""
+        return self._run(tokens, position, logits_of, None)
+
+    def run_profiled(
+        self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.int64]]:
+        """As `run`, and the time of every operation of the program in nanoseconds, [n_ops]."""
+        op_ns = np.zeros(len(self._program.ops), np.int64)
+        return self._run(tokens, position, logits_of, op_ns), op_ns
+
+    def _run(
+        self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf, op_ns: NDArray[np.int64] | None
+    ) -> NDArray[np.float32] | None:
         n_outputs = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
         logits = np.empty((n_outputs, self._program.n_vocab), np.float32) if n_outputs else None
         try:
-            self._native.run(np.ascontiguousarray(tokens, np.int32), position, logits)
+            self._native.run(np.ascontiguousarray(tokens, np.int32), position, logits, op_ns)
         except ValueError as error:
             raise SessionError(f"{len(tokens)} tokens at position {position} cannot be processed: {error}") from error
         return logits

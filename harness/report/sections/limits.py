@@ -4,6 +4,7 @@ from harness.records.record import Limits
 from harness.report import numbers
 from harness.report.blocks import Fold, Prose, Row, Section
 from harness.report.charts import Bar, BarChart
+from harness.report.matching import matching
 from harness.report.speeds import PHASE_NAME, PHASES, Speed, curve
 from harness.report.table import Cell, Column, Table, nothing, number, words
 from harness.report.variants import Group, Variant
@@ -13,26 +14,28 @@ def section(group: Group) -> Section | None:
     """Bars at the shallowest depth and a table of every depth; None where limits or work are not known."""
     known = [(v, speed) for v in group.variants for phase in PHASES for speed in curve(group.of(v), phase)]
     known = [(v, speed) for v, speed in known if speed.row.bytes_per_token or speed.row.macs_per_token]
-    limits = next((r.limits for v in group.variants for r in group.of(v) if r.limits != Limits()), Limits())
-    if not known or limits == Limits():
+    if not known or all(_limits(group, variant) == Limits() for variant in group.variants):
         return None
-    names = (*(f"bandwidth: {name}" for name in limits.bandwidth), *(f"rate: {name}" for name in limits.rate))
-    note = "Each share is of the limit named, measured in this session; above 100 %, the code measured was faster."
-    chart = _chart(group, known, limits)
+    note = (
+        "Each share is of the limit named, measured in this session with as many threads as the row had; above 100 %, "
+        "the code measured was faster."
+    )
+    chart = _chart(group, known)
     blocks = (
         Row((chart,), chart.table()),
-        Fold("Every depth and every limit", (_table(group, known, limits, names),)),
+        Fold("Every depth and every limit", (_table(group, known),)),
         Prose(note, "quiet"),
     )
     return Section(f"{group.key}-limits", "Share of the limit", "Limits", blocks)
 
 
-def shares(speed: Speed, limits: Limits) -> tuple[float | None, ...]:
-    """Share of every bandwidth, then of every rate; None where the row does not say its work."""
+def shares(speed: Speed, limits: Limits) -> dict[str, float]:
+    """Share of every bandwidth and rate by name, as far as the row says its work."""
     moved, multiplied = speed.row.bytes_per_token, speed.row.macs_per_token
-    bandwidth = [speed.tokens_per_s * moved / limit if moved and limit else None for limit in limits.bandwidth.values()]
-    rate = [speed.tokens_per_s * multiplied / limit if multiplied and limit else None for limit in limits.rate.values()]
-    return (*bandwidth, *rate)
+    bandwidth = {f"bandwidth: {name}": (moved, limit) for name, limit in limits.bandwidth.items()}
+    rate = {f"rate: {name}": (multiplied, limit) for name, limit in limits.rate.items()}
+    known = (bandwidth | rate).items()
+    return {name: speed.tokens_per_s * work / limit for name, (work, limit) in known if work and limit}
 
 
 def tightest(speed: Speed, limits: Limits) -> float | None:
@@ -50,14 +53,22 @@ def _of_best(speed: Speed, limits: Limits) -> tuple[float | None, float | None]:
     )
 
 
-def _chart(group: Group, known: list[tuple[Variant, Speed]], limits: Limits) -> BarChart:
+def _limits(group: Group, variant: Variant) -> Limits:
+    """The limits a variant may be held against."""
+    records = group.of(variant)
+    return next((found for r in records if (found := matching(r.limits, r.case.axes)) != Limits()), Limits())
+
+
+def _chart(group: Group, known: list[tuple[Variant, Speed]]) -> BarChart:
     first: dict[tuple[str, int], tuple[Variant, Speed]] = {}
     for variant, speed in known:
         first.setdefault((speed.phase, variant.index), (variant, speed))
     groups = []
     for kind, place in (("memory bandwidth", 0), ("multiply rate", 1)):
         for phase in PHASES:
-            bars = [_bar(v, _of_best(s, limits)[place]) for (name, _), (v, s) in first.items() if name == phase]
+            bars = [
+                _bar(v, _of_best(s, _limits(group, v))[place]) for (name, _), (v, s) in first.items() if name == phase
+            ]
             if any(bar.value is not None for bar in bars):
                 groups.append((f"{PHASE_NAME[phase]}, {kind}", tuple(bars)))
     told = "; ".join(
@@ -77,7 +88,9 @@ def _bar(variant: Variant, share: float | None) -> Bar:
     return Bar(variant.label, variant.index, None if share is None else share * 100)
 
 
-def _table(group: Group, known: list[tuple[Variant, Speed]], limits: Limits, names: tuple[str, ...]) -> Table:
+def _table(group: Group, known: list[tuple[Variant, Speed]]) -> Table:
+    found = [(variant, speed, shares(speed, _limits(group, variant))) for variant, speed in known]
+    names = list(dict.fromkeys(name for _, _, share in found for name in share))
     columns = (
         Column("variant", "text"),
         Column("test", "text"),
@@ -91,9 +104,9 @@ def _table(group: Group, known: list[tuple[Variant, Speed]], limits: Limits, nam
             words(speed.row.test),
             _per_second(speed, speed.row.bytes_per_token, "B/s"),
             _per_second(speed, speed.row.macs_per_token, "MAC/s"),
-            *(_share(share) for share in shares(speed, limits)),
+            *(_share(share.get(name)) for name in names),
         )
-        for variant, speed in known
+        for variant, speed, share in found
     )
     return Table(f"{group.key}-limits-table", "Share of each limit", columns, rows)
 

@@ -23,6 +23,7 @@ using Bytes = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
 using FloatTable = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using TokenIds = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutFloats = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutTimes = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Place = std::pair<std::int64_t, std::int64_t>;  // buffer, columns
 
 const FormatInfo& format_named(const std::string& name) {
@@ -114,26 +115,51 @@ class Context {
            std::optional<Place> x, Place y) {
     program_.add<Ffn>(program_.workspace(), GateUp{gate, up, {}, {}}, std::move(down), params, at(h), maybe(x), at(y));
   }
+  void ffn_up_gate(const Weight& gate, const Weight& up, const FeedForwardParams& params, Place h, Place y) {
+    program_.add<FfnUpGate>(program_.workspace(), GateUp{gate, up, {}, {}}, params, at(h), at(y));
+  }
+  /// Room for activations that another device makes; returns their handle.
+  std::size_t act_from_outside(Place act) {
+    program_.add_act(act.first, act.second);
+    return n_acts_++;
+  }
+  /// `output` may hold a share of the vocabulary's rows; then only parts of this program are run.
   void logits(Weight output, Place h) {
-    expect("output", *output, 1, n_vocab_, h.second);
+    if (output->rows() > n_vocab_) throw std::invalid_argument("the output has more rows than the vocabulary");
+    expect("output", *output, 1, output->rows(), h.second);
+    n_logits_ = output->rows();
     program_.add<Logits>(program_.workspace(), std::move(output), at(h));
   }
   void seal() { program_.seal(); }
 
-  void run(const TokenIds& ids, std::int64_t position, std::optional<OutFloats> logits) {
+  void run(const TokenIds& ids, std::int64_t position, std::optional<OutFloats> logits, std::optional<OutTimes> op_ns) {
     const std::int64_t outputs = logits ? static_cast<std::int64_t>(logits->shape(0)) : 0;
-    if (logits && static_cast<std::int64_t>(logits->shape(1)) != n_vocab_) {
+    if (logits && (static_cast<std::int64_t>(logits->shape(1)) != n_vocab_ || n_logits_ != n_vocab_)) {
       throw std::invalid_argument("logits have as many columns as the vocabulary has tokens");
+    }
+    if (op_ns && op_ns->size() != program_.ops()) throw std::invalid_argument("one time per operation is taken");
+    const std::span<const std::int32_t> tokens{ids.data(), ids.size()};
+    float* out = logits ? logits->data() : nullptr;
+    std::int64_t* times = op_ns ? op_ns->data() : nullptr;
+    const nb::gil_scoped_release released;
+    program_.run(tokens, position, outputs, out, times);
+  }
+
+  /// Operations first .. last; `logits` [tokens][rows of the output] where they are among them.
+  void run_part(std::size_t first, std::size_t last, const TokenIds& ids, std::int64_t position,
+                std::optional<OutFloats> logits) {
+    if (logits && (logits->shape(0) != ids.size() || static_cast<std::int64_t>(logits->shape(1)) != n_logits_)) {
+      throw std::invalid_argument("logits have a row for each token and a column for each row of the output");
     }
     const std::span<const std::int32_t> tokens{ids.data(), ids.size()};
     float* out = logits ? logits->data() : nullptr;
     const nb::gil_scoped_release released;
-    program_.run(tokens, position, outputs, out);
+    program_.run_part(first, last, tokens, position, out);
   }
 
   std::vector<std::int64_t> counts(std::size_t routing) const { return program_.counts(routing); }
 
-  // The rest looks into a program and is for tests.
+  // The rest reaches into a program: for values that other devices make or need, and for tests.
 
   /// A float value's first rows; only a value whose buffer no later op took still holds them.
   void read(Place value, const OutFloats& out) const {
@@ -153,6 +179,10 @@ class Context {
     decode_act(program_.act(act), program_.routing(routing), static_cast<std::int64_t>(out.shape(0)),
                static_cast<std::int64_t>(out.shape(1)), out.data());
   }
+  void write_act(std::size_t act, std::size_t routing, const FloatTable& rows) {
+    encode_act(program_.workspace().kernels(), rows.data(), program_.routing(routing),
+               static_cast<std::int64_t>(rows.shape(0)), static_cast<std::int64_t>(rows.shape(1)), program_.act(act));
+  }
 
  private:
   float* rows_of(Place place, std::size_t rows, std::size_t columns) const {
@@ -167,6 +197,7 @@ class Context {
 
   Program program_;
   std::int64_t n_vocab_;
+  std::int64_t n_logits_ = 0;
   std::size_t n_routings_ = 0;
   std::size_t n_acts_ = 0;
 };
@@ -236,14 +267,21 @@ void bind(nb::module_& m) {
            nb::arg("act"), nb::arg("routing"), nb::arg("x").none(), nb::arg("y"))
       .def("ffn", &Context::ffn, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(), nb::arg("down"),
            nb::arg("params"), nb::arg("h"), nb::arg("x").none(), nb::arg("y"))
+      .def("ffn_up_gate", &Context::ffn_up_gate, nb::kw_only(), nb::arg("gate"), nb::arg("up").none(),
+           nb::arg("params"), nb::arg("h"), nb::arg("y"))
+      .def("act_from_outside", &Context::act_from_outside)
       .def("logits", &Context::logits, nb::kw_only(), nb::arg("output"), nb::arg("h"))
       .def("seal", &Context::seal)
-      .def("run", &Context::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none())
+      .def("run", &Context::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none(),
+           nb::arg("op_ns").none() = nb::none())
+      .def("run_part", &Context::run_part, nb::arg("first"), nb::arg("last"), nb::arg("ids"), nb::arg("position"),
+           nb::arg("logits").none())
       .def("counts", &Context::counts)
       .def("read", &Context::read)
       .def("write", &Context::write)
       .def("routed", &Context::routed)
-      .def("read_act", &Context::read_act);
+      .def("read_act", &Context::read_act)
+      .def("write_act", &Context::write_act);
 
   m.def("kernel_names", [] {
     std::vector<std::string> names;

@@ -1,9 +1,18 @@
 #include "ops/program.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
 namespace harness {
+namespace {
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
 
 Program::Program(const Kernels& kernels, const ProgramParams& params, std::span<const std::int64_t> buffers)
     : params_(params),
@@ -76,20 +85,35 @@ void Program::check(std::span<const std::int32_t> ids, std::int64_t position, st
   }
 }
 
-void Program::run(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs, float* logits) {
+void Program::run(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs, float* logits,
+                  std::int64_t* op_ns) {
   check(ids, position, outputs);
   const auto n = static_cast<std::int64_t>(ids.size());
   const Step step{ids.data(), n, position, logits};
   const Range all{0, n};
   const Range wanted{n - outputs, outputs};
   team_->run([&](Worker& worker) {
+    const bool timed = op_ns != nullptr && worker.index() == 0;
     for (std::size_t i = 0; i < ops_.size(); ++i) {
+      const std::int64_t begin = timed ? now_ns() : 0;
       if (i < needs_all_tokens_) {
         ops_[i]->run(worker, step, all);
       } else if (outputs > 0) {
         ops_[i]->run(worker, step, wanted);
       }
+      if (timed) op_ns[i] = now_ns() - begin;
     }
+  });
+}
+
+void Program::run_part(std::size_t first, std::size_t last, std::span<const std::int32_t> ids, std::int64_t position,
+                       float* logits) {
+  check(ids, position, 0);
+  if (first > last || last > ops_.size()) throw std::invalid_argument("the program has no such operations");
+  const auto n = static_cast<std::int64_t>(ids.size());
+  const Step step{ids.data(), n, position, logits};
+  team_->run([&](Worker& worker) {
+    for (std::size_t i = first; i < last; ++i) ops_[i]->run(worker, step, {0, n});
   });
 }
 
