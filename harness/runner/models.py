@@ -1,8 +1,10 @@
-"""The model files of a run: each made once, in a worker of its own, and a failure to make it remembered."""
+"""The model files of a run: each made once, in a worker of its own, looked into once, and what fails remembered."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from harness.core.errors import CoreError, UnsupportedError
+from harness.core.gguf.probe import probe
 from harness.errors import EXPECTED, RunError
 from harness.records.case import Case, ModelRef
 from harness.runner.events import Event, Failed, Phase
@@ -24,11 +26,27 @@ class ModelFiles:
         self._interrupt = interrupt
         self._progress = progress
         self._failed: dict[ModelRef, str] = {}
+        self._looked: dict[str, CoreError | None] = {}
 
     def with_file(self, case: Case) -> Case:
-        """`case` with its model's path filled in. Errors: RunError, for every case of a file that cannot be made."""
-        if not is_made(case.model):
-            return case
+        """`case` with its model's path filled in. Errors: RunError, for every case of a file that cannot be had.
+
+        The header is opened in a bounded child first, so that a hostile file costs neither a worker nor the machine.
+        """
+        found = self._made(case) if is_made(case.model) else case
+        if found.model.path is not None and found.axes.engine != "fake":
+            self._look(found.model.path, found.axes.engine)
+        return found
+
+    def _look(self, path: str, engine: str) -> None:
+        """Errors: RunError for a damaged file, and for one with parts that the core does not support."""
+        if path not in self._looked:
+            self._looked[path] = _trouble(path)
+        trouble = self._looked[path]
+        if trouble is not None and not (isinstance(trouble, UnsupportedError) and engine != "core"):
+            raise RunError(str(trouble))
+
+    def _made(self, case: Case) -> Case:
         if why := self._failed.get(case.model):
             raise RunError(why)
         try:
@@ -55,3 +73,14 @@ class ModelFiles:
             lines = end.tail.strip().splitlines()
             why = end.why or f"exit code {end.code}"
             raise RunError(f"{model.label} was not made ({why}). {lines[-1] if lines else ''}".rstrip())
+
+
+def _trouble(path: str) -> CoreError | None:
+    """What stands against the file's header; an engine says itself that there is no file."""
+    if not Path(path).is_file():
+        return None
+    try:
+        probe(path)
+    except CoreError as error:
+        return error
+    return None
