@@ -36,9 +36,10 @@ def ab(
     output: Annotated[Literal["md", "json"], typer.Option("-o", "--output", help="What standard output gets.")] = "md",
     reports: Annotated[Path, typer.Option("--reports", metavar="DIR", help="Folder of reports.")] = REPORTS,
 ) -> None:
-    """Compare the values of one axis, each in a process that stays loaded, sample by sample in turns.
+    """Compare the values of one axis in turns.
 
-    Every value is compared with the first. Exits with 3 if a side failed or is INVALID, 4 if a verdict is CANNOT TELL.
+    Each value has a process that stays loaded; samples alternate. Every value is compared with the first. Exits
+    with 3 if a side failed or is INVALID, 4 if a verdict is CANNOT TELL.
     """
     from harness.report.duels import duels  # noqa: PLC0415
 

@@ -18,7 +18,10 @@ app = command_app(no_args_is_help=True)
 
 @app.callback()
 def _baseline() -> None:
-    """What results are held against: the nearest ancestor commit with results on such a machine, or a chosen run."""
+    """Choose or show what results are held against.
+
+    By default that is the nearest ancestor commit with results on such a machine.
+    """
 
 
 @app.command("set")

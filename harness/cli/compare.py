@@ -28,11 +28,12 @@ def compare(
     repo: Repo = HERE,
     output: Annotated[Literal["text", "md", "csv", "json"], typer.Option("-o", "--output", help="The form.")] = "text",
 ) -> None:
-    """Compare two results: the speed of B over that of A, with its interval over sessions and a verdict.
+    """Compare two results, with intervals and verdicts.
 
-    A and B are runs, files of llama-bench or llama-sweep-bench, commits with results here, or `baseline`. Repetitions
-    in one process say nothing about the next process: with a single session on a side, the series' history tells how
-    sessions differ, and without one a spread of 1.5 % is assumed.
+    Shown is the speed of B over that of A, with its interval over sessions. A and B are runs, files of llama-bench
+    or llama-sweep-bench, commits with results here, or `baseline`. Repetitions in one process say nothing about
+    the next process: with a single session on a side, the series' history tells how sessions differ, and
+    without one a spread of 1.5 % is assumed.
     """
     from harness.cli.sides import BASELINE, Sides, match  # noqa: PLC0415
     from harness.store.commits import Repository  # noqa: PLC0415

@@ -9,7 +9,7 @@ app = command_app(no_args_is_help=True)
 
 @app.callback()
 def _db() -> None:
-    """The index of all results: show what it holds, or make it anew from the records."""
+    """Show the index of all results, or make it anew."""
 
 
 @app.command()

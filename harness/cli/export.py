@@ -29,9 +29,10 @@ def export(
         bool, typer.Option("--guard-formulas", help="CSV: quote text a spreadsheet would run as a formula.")
     ] = False,
 ) -> None:
-    """Print runs as llama-bench (json, jsonl, csv, md, sql), llama-sweep-bench or github-action-benchmark would.
+    """Print runs as llama-bench and its kin would.
 
-    mainline's compare-llama-bench.py reads json, jsonl, csv and sqlite; ik_llama.cpp's sweep-bench-plot.py reads sweep,
+    That is llama-bench (json, jsonl, csv, md, sql), llama-sweep-bench, or github-action-benchmark. mainline's
+    compare-llama-bench.py reads json, jsonl, csv and sqlite; ik_llama.cpp's sweep-bench-plot.py reads sweep,
     one file per sweep: give --output a folder where there are several.
     """
     from harness.store.runs import read_run  # noqa: PLC0415

@@ -20,7 +20,7 @@ app = command_app()
 
 @app.command()
 def history(
-    metric: Annotated[str, typer.Argument(metavar="METRIC", help="pp, tg, pg, load, ttft, rss, vram, energy or all.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="pp, tg, pg, load, start, ttft, rss, vram, energy or all.")],
     results: Results = RESULTS,
     database: Database = None,
     repo: Repo = HERE,
@@ -30,9 +30,10 @@ def history(
     output: Annotated[Literal["text", "md", "json"], typer.Option("-o", "--output", help="The form.")] = "text",
     page: Annotated[Path | None, typer.Option("--page", metavar="DIR", help="Also the HTML page, into DIR.")] = None,
 ) -> None:
-    """Print every series of a metric on the newest run's class of machine, with the steps in it.
+    """Print the series of a metric and their steps.
 
-    A step is proposed by its size and kept if shuffled nights hardly ever show one as large.
+    Shown is the newest run's class of machine. A step is proposed by its size and kept if shuffled nights hardly
+    ever show one as large.
     """
     from harness.store.commits import Repository  # noqa: PLC0415
 

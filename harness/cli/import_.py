@@ -20,9 +20,10 @@ def import_(
     ],
     results: Results = RESULTS,
 ) -> None:
-    """Take in what llama-bench or llama-sweep-bench printed, of mainline or ik_llama.cpp, of any age.
+    """Take in what llama-bench or llama-sweep-bench printed.
 
-    Prints the run each file became. Nothing in a file is executed; imported runs are no baseline unless chosen.
+    Of mainline or ik_llama.cpp, of any age. Prints the run each file became. Nothing in a file is executed;
+    imported runs are no baseline unless chosen.
     """
     from harness.store.imports import read_results, store_import  # noqa: PLC0415
 
