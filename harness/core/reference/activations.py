@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.core.errors import UnsupportedError
-from harness.core.reference.arithmetic import F32
+from harness.core.reference.arithmetic import F32, exponential
 
 CLAMP = np.float32(7)
 ALPHA = np.float32(1.702)
@@ -20,17 +20,12 @@ def activate(kind: str, gate: F32, up: F32) -> F32:
 
 def silu(x: F32) -> F32:
     """Sigmoid-weighted: x / (1 + exp(-x))."""
-    return x / (np.float32(1) + _exp(-x))
+    y: F32 = x / (np.float32(1) + exponential(-x))
+    return y
 
 
 def _swiglu_oai(gate: F32, up: F32) -> F32:
     """gpt-oss: g = min(gate, 7), u = clamp(up, -7, 7), g * sigmoid(1.702 g) * (u + 1)."""
     g, u = np.minimum(gate, CLAMP), np.clip(up, -CLAMP, CLAMP)
-    y: F32 = g / (np.float32(1) + _exp(-(ALPHA * g))) * (u + np.float32(1))
+    y: F32 = g / (np.float32(1) + exponential(-(ALPHA * g))) * (u + np.float32(1))
     return y
-
-
-def _exp(x: F32) -> F32:
-    with np.errstate(over="ignore"):  # exp of a large number is infinity, and 1 / infinity is the 0 that is wanted
-        result: F32 = np.exp(x)
-    return result

@@ -1,13 +1,13 @@
 """qkv, attention and attn_out.
 
-Attention visits keys in chunks of 256 positions counted from 0 and combines chunks in ascending order; within a chunk
-dot products are float64, rounded once to float32.
+Attention visits keys in chunks of 256 positions counted from 0 and combines chunks in ascending order. A score is one
+chain of fused multiply-adds over the head's columns, an output one chain over the chunk's keys.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.reference.arithmetic import F32, rms_normed, sum_last
+from harness.core.reference.arithmetic import F32, exponential, fma, rms_normed, sum_last
 from harness.core.reference.state import KvCache, Step
 
 CHUNK = 256
@@ -89,9 +89,11 @@ def attention(step: Step, q: F32) -> F32:
 
 def _scores(cache: KvCache, keys: NDArray[np.int64], heads: F32, scale: np.float32) -> F32:
     """[n_head_kv, group, T, keys], heads [n_head_kv, group, T, head_dim]."""
-    k = cache.keys[keys].astype(np.float64).transpose(1, 2, 0)
-    products: F32 = (heads.astype(np.float64) @ k[:, None]).astype(np.float32)
-    return products * scale
+    k = cache.keys[keys].astype(np.float32).transpose(1, 2, 0)[:, None, :, None, :]
+    scores = np.zeros((*heads.shape[:3], len(keys)), np.float32)
+    for d in range(heads.shape[-1]):
+        scores = fma(k[:, :, d], heads[..., d, None], scores)
+    return scores * scale
 
 
 class _Running:
@@ -105,9 +107,11 @@ class _Running:
     def add(self, scores: F32, values: NDArray[np.float16]) -> None:
         """One chunk: scores [..., keys], values [keys, n_head_kv, head_dim_v]."""
         largest = scores.max(axis=-1)
-        share = np.exp(scores - _finite(largest)[..., None])
-        v = values.astype(np.float64).transpose(1, 0, 2)[:, None]
-        self._combine(largest, sum_last(share), (share.astype(np.float64) @ v).astype(np.float32))
+        share = exponential(scores - _finite(largest)[..., None])
+        acc = np.zeros_like(self._acc)
+        for key, v in enumerate(values.astype(np.float32)):
+            acc = fma(share[..., key, None], v[:, None, None, :], acc)
+        self._combine(largest, sum_last(share), acc)
 
     def add_sink(self, sinks: F32) -> None:
         """A logit per head [n_head_kv, group] that takes its share and gives nothing."""
@@ -116,7 +120,7 @@ class _Running:
 
     def _combine(self, largest: F32, total: F32, acc: F32) -> None:
         new = np.maximum(self._max, largest)
-        old_share, share = np.exp(self._max - _finite(new)), np.exp(largest - _finite(new))
+        old_share, share = (exponential(side - _finite(new)) for side in (self._max, largest))
         self._sum = self._sum * old_share + total * share
         self._acc = self._acc * old_share[..., None] + acc * share[..., None]
         self._max = new

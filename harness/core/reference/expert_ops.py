@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import UnsupportedError
 from harness.core.reference.activations import activate
-from harness.core.reference.arithmetic import F32, fma, sum_last
+from harness.core.reference.arithmetic import F32, exponential, fma, sum_in_order, sum_last
 from harness.core.reference.state import Routing, Step
 
 
@@ -18,19 +18,20 @@ def route(step: Step, h: F32) -> Routing:
     chosen = np.take_along_axis(scores, experts, axis=1)
     shares = _shares(step.text("gating"), scores, chosen)
     if step.op.params["renorm"]:
-        shares = shares / sum_last(shares)[:, None]
+        shares = shares / sum_in_order(shares)[:, None]
     return Routing(experts, shares * step.number("weight_scale"))
 
 
 def _shares(gating: str, scores: F32, chosen: F32) -> F32:
     """The chosen experts' weights [T, k] before any renormalisation."""
     if gating == "sigmoid":
-        return np.float32(1) / (np.float32(1) + np.exp(-chosen))
+        y: F32 = np.float32(1) / (np.float32(1) + exponential(-chosen))
+        return y
     if gating not in ("softmax", "softmax_topk"):
         raise UnsupportedError(f"gating {gating!r} has no implementation in the reference")
     over = scores if gating == "softmax" else chosen
     largest = chosen[:, :1]
-    shares: F32 = np.exp(chosen - largest) / sum_last(np.exp(over - largest))[:, None]
+    shares: F32 = exponential(chosen - largest) / sum_last(exponential(over - largest))[:, None]
     return shares
 
 
