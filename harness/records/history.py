@@ -48,7 +48,8 @@ class ChangePoint:
 class Series:
     """One model, device, test and choice of axes over time, and the verdict on its newest point.
 
-    `variant` names the axes that tell it from its siblings. `ratio`, `low`, `high`: newest speed over the baseline's.
+    `variant` names the axes that tell it from its siblings. `ratio`, `low`, `high`: newest speed over the baseline's,
+    above 1 where it got better; for seconds or bytes that is the baseline's value over the newest.
     """
 
     series_id: str

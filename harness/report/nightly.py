@@ -102,8 +102,8 @@ def culprits(series: Sequence[Series], subjects: dict[str, Commit]) -> Table | N
         return None
     rows = []
     for commit, found in changes.items():
-        worse = [gain(s, c) for s, c in found if gain(s, c) < 0]
-        better = [gain(s, c) for s, c in found if gain(s, c) > 0]
+        worse = [change.ratio for _, change in found if change.ratio < 1]
+        better = [change.ratio for _, change in found if change.ratio > 1]
         known = subjects.get(commit, Commit(commit))
         rows.append(
             (
@@ -123,11 +123,6 @@ def culprits(series: Sequence[Series], subjects: dict[str, Commit]) -> Table | N
     return Table("culprits", "Commits after which a series changed", columns, tuple(rows))
 
 
-def gain(series: Series, change: ChangePoint) -> float:
-    """How much better a change made its series, as a share; below zero is worse."""
-    return change.ratio - 1 if series.higher_is_better else 1 / change.ratio - 1
-
-
 def _card(place: int, series: Series, subjects: dict[str, Commit]) -> Card:
     figure = sparkline(series)
     return Card(
@@ -136,7 +131,7 @@ def _card(place: int, series: Series, subjects: dict[str, Commit]) -> Card:
         verdict=series.verdict,
         mood=MOODS[series.verdict],
         sign=SIGNS.get(series.verdict, "·"),
-        change=_change(series.ratio, series.low, series.high),
+        change="" if series.ratio is None else _of_value(series, series.ratio, series.low, series.high),
         figure=figure,
         about=_about(series),
         span=(series.points[0].time[:10], series.points[-1].time[:10]) if series.points else ("", ""),
@@ -153,9 +148,10 @@ def _about(series: Series) -> str:
     return " · ".join(part for part in (series.test, metric, series.variant, series.device) if part)
 
 
-def _change(ratio: float | None, low: float | None, high: float | None) -> str:
-    if ratio is None:
-        return ""
+def _of_value(series: Series, ratio: float, low: float | None, high: float | None) -> str:
+    """A ratio of speeds as the change of what the drawing shows: seconds or bytes fall where speed rises."""
+    if not series.higher_is_better:
+        ratio, low, high = 1 / ratio, 1 / high if high else None, 1 / low if low else None
     interval = f" {numbers.change_interval(low, high)} %" if low is not None and high is not None else ""
     return f"{numbers.change(ratio)}{interval}"
 
@@ -170,8 +166,8 @@ def _step(series: Series, change: ChangePoint, subjects: dict[str, Commit]) -> S
         change.acknowledged and f"accepted: {change.acknowledged}",
     )
     return Step(
-        _change(change.ratio, change.low, change.high),
-        "good" if gain(series, change) > 0 else "bad",
+        _of_value(series, change.ratio, change.low, change.high),
+        "good" if change.ratio > 1 else "bad",
         ", ".join(part for part in parts if part),
     )
 
@@ -204,8 +200,8 @@ def _size(series: Series) -> float:
     return abs(series.ratio - 1) if series.ratio is not None else 0.0
 
 
-def _extreme(share: float | None) -> Cell:
-    return nothing() if share is None else number(share, numbers.change(1 + share))
+def _extreme(ratio: float | None) -> Cell:
+    return nothing() if ratio is None else number(ratio, numbers.change(ratio))
 
 
 def _choices(values: Iterable[str]) -> tuple[str, ...]:

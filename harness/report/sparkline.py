@@ -6,7 +6,7 @@ Drawn without matplotlib, since a nightly page has hundreds. Colours are classes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records.history import ChangePoint, HistoryPoint, Series
+from harness.records.history import HistoryPoint, Series
 
 WIDTH, HEIGHT, EDGE = 320, 84, 6
 LEAST_RANGE = 0.04
@@ -49,15 +49,10 @@ def sparkline(series: Series) -> Sparkline | None:
         dots="".join(f"M{place.at(i, p.value)}h0" for i, p in measured if p.state == "ok"),
         hollow="".join(f"M{place.at(i, p.value)}h0" for i, p in measured if p.state != "ok"),
         lost="".join(place.cross(i) for i, p in enumerate(series.points) if p.value is None),
-        marks=tuple(_mark(place, series, change) for change in series.changes),
+        marks=tuple(Mark(place.x(c.index) - place.step / 2, "good" if c.ratio > 1 else "bad") for c in series.changes),
         top=top,
         bottom=bottom,
     )
-
-
-def _mark(place: "_Place", series: Series, change: ChangePoint) -> Mark:
-    better = (change.ratio > 1) == series.higher_is_better
-    return Mark(place.x(change.index) - place.step / 2, "good" if better else "bad")
 
 
 def _scale(points: Sequence[HistoryPoint]) -> tuple[float, float] | None:

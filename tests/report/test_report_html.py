@@ -15,7 +15,7 @@ from harness.report import figures
 from harness.report.charts import Line, LineChart
 from harness.report.document import run_document
 from harness.report.html import render, render_template, write_report
-from harness.report.nightly import by_gravity, culprits, gain, render_history
+from harness.report.nightly import by_gravity, culprits, render_history
 from harness.report.palette import DARK, LIGHT
 from harness.report.sparkline import sparkline
 from harness.report.svg import Sheet, inline
@@ -167,12 +167,13 @@ def test_the_nightly_page_names_the_commits_after_which_series_changed() -> None
     assert (n_slower.text, worst.text, n_faster.text, best.text) == ("1", "−5.0 %", "1", "+4.0 %")
 
 
-def test_less_is_better_where_a_series_says_so() -> None:
-    series = made_history.series(2, 20)
-    assert gain(series, series.changes[0]) == pytest.approx(-0.05)
-    slower_load = made_history.replaced(series, higher_is_better=False)
-    assert gain(slower_load, series.changes[0]) > 0
-    drawn = sparkline(slower_load)
+def test_seconds_fall_where_speed_rises() -> None:
+    """A ratio is always one of speeds; what is written and drawn beside it is the value's own change."""
+    faster = made_history.series(5, 20)
+    load = made_history.replaced(faster, higher_is_better=False, unit="s", metric="load", test="load")
+    page = render_history(made_history.replaced(made_history.history(1, 1), series=(load,)))
+    assert "▲ FASTER</span> −3.8 % [−4.3, −3.4] %" in page
+    drawn = sparkline(load)
     assert drawn is not None
     assert [mark.mood for mark in drawn.marks] == ["good"]
 
