@@ -347,6 +347,31 @@ void decode_act(const Act& act, const Routing& routing, std::int64_t pairs, std:
   }
 }
 
+void encode_act(const Kernels& kernels, const float* floats, const Routing& routing, std::int64_t pairs,
+                std::int64_t n_ff, const Act& act) {
+  const auto rows = act.rows(pairs, n_ff);
+  for (std::int64_t place = 0; place < pairs; ++place) {
+    const float* from = floats + routing.pairs[static_cast<std::size_t>(place)] * n_ff;
+    if (act.quantised) {
+      kernels.quantise(from, n_ff, rows.codes_of(place), rows.scales_of(place));
+    } else {
+      std::copy(from, from + n_ff, act.floats() + place * n_ff);
+    }
+  }
+}
+
+Routing to_one_expert(std::int64_t ubatch) {
+  Routing everyone;
+  const auto n = static_cast<std::size_t>(ubatch);
+  everyone.experts.assign(n, 0);
+  everyone.weights.assign(n, 1.0F);
+  everyone.pairs.resize(n);
+  std::iota(everyone.pairs.begin(), everyone.pairs.end(), 0);
+  everyone.tokens = everyone.pairs;
+  everyone.used.push_back({0, 0, 0});
+  return everyone;
+}
+
 MoeUpGate::MoeUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h,
                      const Routing& routing, Act& act)
     : up_gate_(workspace, weights, params, h.columns), h_(h), routing_(routing), act_(act) {}
@@ -363,22 +388,30 @@ MoeDown::MoeDown(Workspace& workspace, Weight down, const Weight& bias, const Fe
 
 void MoeDown::run(Worker& worker, const Step&, const Range& range) { down_.run(worker, act_, range, routing_, x_, y_); }
 
+FfnUpGate::FfnUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h, Value y)
+    : up_gate_(workspace, weights, params, h.columns),
+      everyone_(to_one_expert(workspace.ubatch())),
+      h_(h),
+      y_(y) {
+  if (y.columns != params.n_ff) throw std::invalid_argument("the activations are not as wide as gate and up are high");
+}
+
+void FfnUpGate::run(Worker& worker, const Step&, const Range& range) {
+  worker.once([&] { everyone_.used[0].count = range.count; });
+  const Act act{reinterpret_cast<std::uint8_t*>(y_.row(range.first)), false};
+  up_gate_.run(worker, h_, range, everyone_, act);
+}
+
 Ffn::Ffn(Workspace& workspace, const GateUp& weights, Weight down, const FeedForwardParams& params, Value h, Value x,
          Value y)
     : workspace_(workspace),
       up_gate_(workspace, weights, params, h.columns),
       down_(workspace, std::move(down), {}, params, y.columns),
+      everyone_(to_one_expert(workspace.ubatch())),
       h_(h),
       x_(x),
       y_(y) {
   workspace.reserve(Workspace::kActs, Act::bytes(workspace.ubatch(), params.n_ff));
-  const auto n = static_cast<std::size_t>(workspace.ubatch());
-  everyone_.experts.assign(n, 0);
-  everyone_.weights.assign(n, 1.0F);
-  everyone_.pairs.resize(n);
-  std::iota(everyone_.pairs.begin(), everyone_.pairs.end(), 0);
-  everyone_.tokens = everyone_.pairs;
-  everyone_.used.push_back({0, 0, 0});
 }
 
 void Ffn::run(Worker& worker, const Step&, const Range& range) {

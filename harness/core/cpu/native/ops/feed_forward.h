@@ -106,6 +106,11 @@ class Down {
 
 /// The activations of `pairs` pairs as floats [token * top_k + slot][n_ff].
 void decode_act(const Act& act, const Routing& routing, std::int64_t pairs, std::int64_t n_ff, float* out);
+/// The same backwards, for activations that another device made.
+void encode_act(const Kernels& kernels, const float* floats, const Routing& routing, std::int64_t pairs,
+                std::int64_t n_ff, const Act& act);
+/// All tokens to one expert: how a dense part is a mixture. The count of `used[0]` is set when it runs.
+Routing to_one_expert(std::int64_t ubatch);
 
 class MoeUpGate final : public Op {
  public:
@@ -131,6 +136,19 @@ class MoeDown final : public Op {
   const Act& act_;
   const Routing& routing_;
   Value x_;
+  Value y_;
+};
+
+/// y = activation(gate h, up h) of a dense part whose down is multiplied elsewhere.
+class FfnUpGate final : public Op {
+ public:
+  FfnUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h, Value y);
+  void run(Worker& worker, const Step& step, const Range& range) override;
+
+ private:
+  UpGate up_gate_;
+  Routing everyone_;
+  Value h_;
   Value y_;
 };
 
