@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from harness.core.cuda.api import Address, Device
 from harness.core.cuda.context import CudaContext
+from harness.core.cuda.segments import CudaSegments
 from harness.core.cuda.sources import formats
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import DeviceError, UnsupportedError
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
+from harness.core.program.segments import Script
 
 
 class CudaBackend:
@@ -41,6 +43,9 @@ class CudaBackend:
 
     def context(self, program: Program, options: Options) -> CudaContext:
         return CudaContext(self._device, program, options, self._weights)
+
+    def segments(self, script: Script, options: Options) -> CudaSegments:
+        return CudaSegments(self._device, script, options, self._weights)
 
     def close(self) -> None:
         self._weights = {}

@@ -17,7 +17,7 @@ from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.options import Options
-from harness.core.program.op import Op, Program
+from harness.core.program.op import OF_THE_HOST, Op, Program
 
 OPS: Mapping[str, Callable[[Launches, Op], None]] = {
     "embed": dense.embed,
@@ -30,6 +30,7 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
     "moe_down": experts.moe_down,
     "ffn": dense.ffn,
     "logits": dense.logits,
+    "ffn_up_gate": dense.ffn_up_gate,
 }
 
 
@@ -39,7 +40,7 @@ class CudaContext:
     def __init__(
         self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
     ) -> None:
-        unknown = sorted({op.name for op in program.ops} - OPS.keys())
+        unknown = sorted({op.name for op in program.ops} - OPS.keys() - OF_THE_HOST)
         if unknown:
             raise UnsupportedError(f"operations {', '.join(unknown)} have no CUDA kernels")
         self._device = device

@@ -23,6 +23,20 @@ def rms_norm(launches: Launches, op: Op) -> None:
 
 
 def ffn(launches: Launches, op: Op) -> None:
+    act = launches.rooms.scratch("act", launches.extent.n_tokens * int(op.params["n_ff"]) * 4)
+    _gated(launches, op, act)
+    residual = launches.rooms.value(op.inputs[1]) if len(op.inputs) > 1 else None
+    launches.product(
+        op, "down", launches.quantized(launches.weight(op, "down"), act), launches.rooms.value(op.outputs[0]), residual
+    )
+
+
+def ffn_up_gate(launches: Launches, op: Op) -> None:
+    _gated(launches, op, launches.rooms.value(op.outputs[0]))
+
+
+def _gated(launches: Launches, op: Op, act: Address) -> None:
+    """Gate and up, then the activation, into `act` [T, n_ff]."""
     n_ff, n_tokens = int(op.params["n_ff"]), launches.extent.n_tokens
     merged = "gate_up" in op.weights
     x = launches.rooms.value(op.inputs[0])
@@ -32,7 +46,6 @@ def ffn(launches: Launches, op: Op) -> None:
     launches.product(op, "gate_up" if merged else "gate", inputs, gate, None)
     if not merged:
         launches.product(op, "up", inputs, up, None)
-    act = launches.rooms.scratch("act", n_tokens * n_ff * 4)
     kind, stride = integer(ACTIVATIONS[str(op.params["activation"])]), integer((1 + merged) * n_ff)
     grid = (-(-n_ff // 128), n_tokens, 1)
     launches.add(KernelName("combine", "activate_rows"), grid, 128, gate, up, stride, integer(n_ff), kind, act)

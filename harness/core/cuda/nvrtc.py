@@ -53,6 +53,11 @@ def compile_kernel(kernel: KernelName, architecture: int) -> Compiled:
     return Compiled(cubin, log.read_text())
 
 
+def nvrtc_version() -> str:
+    """As "13.0". Errors: DeviceError without NVRTC."""
+    return _version(_library())
+
+
 def _compile(library: ctypes.CDLL, name: str, source: str, options: tuple[str, ...]) -> tuple[bytes, str]:
     program = ctypes.c_void_p()
     _check(library, library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None))

@@ -20,6 +20,20 @@ def formats() -> frozenset[str]:
     return frozenset(path.stem.upper() for path in (KERNELS / "formats").glob("*.cuh")) - {"BLOCK", "PLAIN"}
 
 
+def instances() -> tuple[KernelName, ...]:
+    """Every compilation there is, as source and format; `entry` is left empty."""
+    names = []
+    for source in sorted(path.stem for path in KERNELS.glob("*.cu")):
+        known = formats() if takes_format(source) else {""}
+        names += [KernelName(source, "", name) for name in sorted(known)]
+    return tuple(names)
+
+
+def takes_format(source: str) -> bool:
+    """Whether the source is compiled once per weight format."""
+    return any("#include FORMAT_FILE" in text for text in _included(KernelName(source, "", "f32"), KERNELS))
+
+
 def definitions(kernel: KernelName) -> tuple[str, ...]:
     """Preprocessor definitions for one compilation."""
     return (f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"',) if kernel.format else ()

@@ -8,16 +8,18 @@
 constexpr int tile = 8;
 
 struct Slots {
-    int count;           // that are to be computed; the rest repeats the last
+    int count;        // that are to be computed; the rest repeats the last
     int slot[tile];
-    int input[tile];     // row of the activations
+    int input[tile];  // row of the activations
 };
 
 __device__ __forceinline__ Slots slots_of(const int* order, const int* bounds, int expert, int per_input) {
     const int begin = bounds[expert] + blockIdx.y * tile, end = bounds[expert + 1];
     Slots slots;
     slots.count = min(end - begin, tile);
-    for (int i = 0; i < tile && slots.count > 0; i++) {
+    if (slots.count <= 0) return slots;
+#pragma unroll
+    for (int i = 0; i < tile; i++) {
         slots.slot[i] = order[min(begin + i, end - 1)];
         slots.input[i] = slots.slot[i] / per_input;
     }
@@ -38,7 +40,9 @@ extern "C" __global__ void expert_product(const uint8_t* __restrict__ weights, s
     const size_t matrix_row = static_cast<size_t>(expert) * n_rows + row;
     float sum[tile];
     dot<tile>(weights + matrix_row * row_bytes, n_columns, {values, codes, scales}, slots.input, sum);
-    for (int i = 0; i < slots.count; i++) {
+#pragma unroll
+    for (int i = 0; i < tile; i++) {
+        if (i >= slots.count) break;
         y[static_cast<size_t>(slots.slot[i]) * n_rows + row] =
             bias == nullptr ? sum[i] : __fadd_rn(sum[i], bias[matrix_row]);
     }
@@ -63,7 +67,9 @@ extern "C" __global__ void expert_gate_up(const uint8_t* __restrict__ gate, cons
     float gates[tile], ups[tile];
     dot<tile>(gate + matrix_row * row_bytes, n_columns, in, slots.input, gates);
     dot<tile>(up + matrix_row * row_bytes, n_columns, in, slots.input, ups);
-    for (int i = 0; i < slots.count; i++) {
+#pragma unroll
+    for (int i = 0; i < tile; i++) {
+        if (i >= slots.count) break;
         const float g = gate_bias == nullptr ? gates[i] : __fadd_rn(gates[i], gate_bias[matrix_row]);
         const float u = up_bias == nullptr ? ups[i] : __fadd_rn(ups[i], up_bias[matrix_row]);
         act[static_cast<size_t>(slots.slot[i]) * n_ff + row] = activate(kind, g, u);
