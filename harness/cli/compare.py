@@ -1,5 +1,6 @@
 """`harness compare A B`: what differs, by how much, and whether that can be told."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,7 +11,7 @@ from harness.cli.talk import put, say
 from harness.errors import ResultError
 
 if TYPE_CHECKING:
-    from harness.cli.sides import Matched
+    from harness.cli.sides import Matched, Side
     from harness.records.comparison import Comparison
     from harness.store.index import Index
 
@@ -27,6 +28,7 @@ def compare(
     database: Database = None,
     repo: Repo = HERE,
     output: Annotated[Literal["text", "md", "csv", "json"], typer.Option("-o", "--output", help="The form.")] = "text",
+    everything: Annotated[bool, typer.Option("--all", help="Memory, start and energy too, not only speeds.")] = False,
 ) -> None:
     """Compare two results, with intervals and verdicts.
 
@@ -42,7 +44,7 @@ def compare(
         raise ResultError("name the run to compare with the baseline, as in `harness compare baseline RUN`")
     with open_results(results, database) as index:
         sides = Sides(results, index, Repository(repo))
-        left, right = sides.side(a, b), sides.side(b, a)
+        left, right = (_speeds(side, everything=everything) for side in (sides.side(a, b), sides.side(b, a)))
         spreads = _spreads(index)
     for side in (left, right):
         for warning in side.warnings:
@@ -51,6 +53,12 @@ def compare(
     if not matched.rows:
         raise ResultError(f"{left.name} and {right.name} have no test in common: {_apart(matched)}")
     _show(compared(left.name, right.name, matched, spreads), output)
+
+
+def _speeds(side: "Side", *, everything: bool) -> "Side":
+    from harness.cli.evidence import SPEEDS  # noqa: PLC0415
+
+    return side if everything else replace(side, measures=tuple(m for m in side.measures if m.key.metric in SPEEDS))
 
 
 def _apart(matched: "Matched") -> str:

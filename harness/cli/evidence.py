@@ -110,12 +110,13 @@ def variants_of(keys: Sequence[SeriesKey]) -> dict[str, str]:
 
 def _variant(key: SeriesKey, group: Sequence[SeriesKey]) -> str:
     names = sorted({name for other in group for name in other.axes})
-    differing = [name for name in names if len({_text(name, other.axes) for other in group}) > 1]
+    differing = [name for name in names if len({axis_text(name, other.axes) for other in group}) > 1]
     engine = [f"engine={key.engine}"] if len({other.engine for other in group}) > 1 else []
-    return " ".join([*engine, *(f"{name}={_text(name, key.axes)}" for name in differing)])
+    return " ".join([*engine, *(f"{name}={axis_text(name, key.axes)}" for name in differing)])
 
 
-def _text(name: str, axes: Mapping[str, object]) -> str:
+def axis_text(name: str, axes: Mapping[str, object]) -> str:
+    """An axis's value as the config writes it."""
     value = axes.get(name)
     return say_value(name, tuple(value) if isinstance(value, list) else value)
 
@@ -157,9 +158,11 @@ def _first_then_again(sessions: Sequence[Session]) -> list[Session]:
 def _nights(track: Track, baseline: Found | None) -> SeriesNights | None:
     if not usable(track.tonight):
         return None
-    nights = [(run, [s for s in sessions if usable(s)]) for run, sessions in track.nights]
-    nights = [(run, sessions) for run, sessions in nights if sessions and not sessions[0].rerun_of]
+    chosen = baseline.run.run if baseline is not None and baseline.pinned else ""
+    itself = [(track.tonight.run, (track.tonight,))] if chosen == track.tonight.run else []
+    recorded = [(run.run, sessions) for run, sessions in track.nights] + itself
+    counted = [(run, [s for s in sessions if usable(s)]) for run, sessions in recorded]
+    nights = [(run, sessions) for run, sessions in counted if sessions and not sessions[0].rerun_of]
     values = tuple(tuple(speed(track.key, s) for s in sessions) for _, sessions in nights)
-    wanted = baseline.run.run if baseline is not None and baseline.pinned else None
-    pinned = tuple(place for place, (run, _) in enumerate(nights) if run.run == wanted)
+    pinned = tuple(place for place, (run, _) in enumerate(nights) if run == chosen)
     return SeriesNights(track.key.series_id, values, speed(track.key, track.tonight), pinned)

@@ -20,7 +20,9 @@ app = command_app()
 
 @app.command()
 def history(
-    metric: Annotated[str, typer.Argument(metavar="METRIC", help="pp, tg, pg, load, start, ttft, rss, vram, energy or all.")],
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help="pp, tg, pg, load, start, ttft, rss, vram, energy or all.")
+    ],
     results: Results = RESULTS,
     database: Database = None,
     repo: Repo = HERE,

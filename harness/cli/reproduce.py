@@ -92,8 +92,8 @@ def _measure(old: "Record", results: Path, sessions: int) -> "tuple[Side, bool]"
     from harness.config import Expansion, labels  # noqa: PLC0415
     from harness.records.case import Note  # noqa: PLC0415
     from harness.runner.run import execute  # noqa: PLC0415
-    from harness.store.index import RERUN_NOTE  # noqa: PLC0415
     from harness.store.measures import measures  # noqa: PLC0415
+    from harness.store.runs import RERUN_NOTE  # noqa: PLC0415
 
     case = old.case
     note = Note(RERUN_NOTE, old.run)

@@ -32,8 +32,7 @@ def measure_again(evidence: Evidence, series: Collection[str], results: Path, ti
     from harness.config import Expansion, labels  # noqa: PLC0415
     from harness.records.case import Note  # noqa: PLC0415
     from harness.runner.run import execute  # noqa: PLC0415
-    from harness.store.index import RERUN_NOTE  # noqa: PLC0415
-    from harness.store.runs import read_run  # noqa: PLC0415
+    from harness.store.runs import RERUN_NOTE, read_run  # noqa: PLC0415
 
     info = read_run(evidence.run.run, results).info
     wanted = {track.tonight.case_id for track in evidence.tracks if track.key.series_id in series}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cli.evidence import axis_text
 from harness.errors import ResultError
 from harness.records.record import Record
 from harness.store.baselines import baseline_of, chosen
@@ -113,7 +114,7 @@ def columns_of(measure: Measure) -> Mapping[str, str]:
         "machine": key.device_class,
         "test": " ".join(filter(None, (key.test, key.metric_note))),
     }
-    return named | {name: str(value) for name, value in key.axes.items()}
+    return named | {name: axis_text(name, key.axes) for name in key.axes}
 
 
 def _file(path: Path) -> Side:

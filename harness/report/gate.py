@@ -73,7 +73,7 @@ def gate_document(history: History, between: Sequence[Commit] = ()) -> Document:
         )
         blocks.append(listed)
     section = Section("gate", "Gate", "Gate", tuple(blocks), brief=True)
-    return Document(history.title, history.newest, (), (), (), (section,))
+    return Document(history.title, _when(history), (), (), (), (section,))
 
 
 def gate_markdown(history: History, between: Sequence[Commit] = ()) -> str:
@@ -82,7 +82,7 @@ def gate_markdown(history: History, between: Sequence[Commit] = ()) -> str:
     loud = [s for s in history.series if s.verdict not in QUIET]
     quiet = [s for s in history.series if s.verdict in QUIET]
     mark = {True: "🔴", False: "🟢"}[any(s.verdict == "SLOWER" for s in history.series)]
-    parts = [f"### {mark} {escape(headline(history))}", escape(f"{history.title}, {history.newest}")]
+    parts = [f"### {mark} {escape(headline(history))}", escape(f"{history.title}, {_when(history)}")]
     if loud:
         parts.append(table_markdown(gate_table(loud)))
     if between:
@@ -116,6 +116,12 @@ def gate_junit(history: History) -> str:
     root.append(suite)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _when(history: History) -> str:
+    """The night, and what it is held against."""
+    against = max((series.baseline for series in history.series), key=len, default="")
+    return f"{history.newest}, against {against}" if against else history.newest
 
 
 _JUNIT = {

@@ -161,7 +161,7 @@ def night_share(
         if len(again) > 1
     ]
     limit = _spike_limit(groups) if groups else 0.0
-    quiet = [group[np.abs(group) <= limit] for group in groups]
+    quiet = [kept for group in groups if (kept := group[np.abs(group) <= limit]).size > 1]
     degrees = sum(group.size - 1 for group in quiet)
     if not degrees:
         return 1.0
@@ -209,7 +209,8 @@ def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share:
 
 def _fresh(again: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
     """The re-runs without those that something else disturbed: a minority far from the median."""
-    return again[np.abs(again - np.median(again)) <= OUTLIER * sd]
+    kept = again[np.abs(again - np.median(again)) <= OUTLIER * sd]
+    return kept if 2 * kept.size > again.size else again
 
 
 def _judged(series: SeriesNights, evidence: _Evidence | None, doubt: _Doubt, rules: Rules) -> Judgement:

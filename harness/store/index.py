@@ -22,13 +22,11 @@ from harness.store.llama_bench_fields import EXPORT_FIELDS, field_type
 from harness.store.llama_bench_out import cell
 from harness.store.llama_bench_rows import commit_of, flatten
 from harness.store.measures import measures
-from harness.store.runs import INFO, read_record
+from harness.store.runs import INFO, RERUN_NOTE, read_record
 from harness.store.schema import INDEX_SCHEMA, LLAMA_BENCH, META, METADATA, RECORDS, RUNS, SERIES, SESSIONS
 
 FILE = "index.sqlite"
 ROOT_ID = ".index-id"
-RERUN_NOTE = "rerun of"
-"""`RunInfo.notes` has this where a run was made to look at another run's suspects again."""
 
 
 @dataclass(frozen=True)

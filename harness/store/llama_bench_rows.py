@@ -59,8 +59,9 @@ def variant(axes: Axes) -> str:
 
 
 def commit_of(record: Record) -> str:
-    """The engine's commit, else the harness's, never empty: readers take the shortest commit's length as everyone's."""
-    commit = record.build_commit or record.harness_commit or "unknown"
+    """The engine's commit where it has one, else the harness's; never empty, for readers count on its length."""
+    known = record.imported_from or re.fullmatch(r"[0-9a-f]{7,40}(-dirty)?", record.build_commit)
+    commit = (record.build_commit if known else record.harness_commit) or record.build_commit or "unknown"
     return re.sub(r"^([0-9a-f]{8})[0-9a-f]{4,32}(?=$|-dirty$)", r"\1", commit)
 
 

@@ -21,12 +21,13 @@ METRICS = {
     "tg": ("t/s", True),
     "pg": ("t/s", True),
     "load": ("s", False),
+    "start": ("s", False),
     "ttft": ("s", False),
     "rss": ("MiB", False),
     "vram": ("MiB", False),
     "energy": ("J/token", False),
 }
-"""Every metric's unit, and whether more is better."""
+"""Every metric's unit, and whether more is better. load: of a load test; start: the load of any other case."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def _whole_case(record: Record) -> Iterator[Measure]:
     label = record.case.test.label
     state: PointState = "imported" if record.imported_from else "ok"
     if record.load_ns:
-        yield _measure(_key(record, label, "load"), [ns / 1e9 for ns in record.load_ns], state)
+        metric = "load" if record.case.test.kind == "load" else "start"
+        yield _measure(_key(record, label, metric), [ns / 1e9 for ns in record.load_ns], state)
     for metric, value, scale in (
         ("ttft", record.ttft_ns, 1e9),
         ("rss", record.rss_peak_bytes, 2**20),

@@ -19,6 +19,8 @@ from harness.store.files import DISK, Disk
 
 INFO = "run.json"
 LOCK = ".lock"
+RERUN_NOTE = "rerun of"
+"""`RunInfo.notes` has this where a run was made to look at another run's suspects again."""
 
 T = TypeVar("T", Record, RunInfo)
 

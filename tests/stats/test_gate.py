@@ -146,3 +146,9 @@ def test_an_empty_suite_has_no_verdicts() -> None:
 def test_scripted_times_without_any_noise_do_not_alarm_on_rounding() -> None:
     exact = [SeriesNights(f"s{i}", tuple((3.0,) for _ in range(10)), 3.0 - 1e-5) for i in range(10)]
     assert {j.outcome for j in judge(exact, {}, RULES)} == {"SAME"}
+
+
+def test_two_fresh_sessions_far_from_each_other_are_both_taken() -> None:
+    slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.1))
+    found = verdict(slow, {"s3": [3.0 - 0.3, 3.0 + 0.1]})
+    assert found.ratio == pytest.approx(math.exp(-0.1), rel=1e-3)
