@@ -199,7 +199,7 @@ BUGS = [
     ),
     Bug(
         "a wrong sign bit",
-        "formats/iq2_xxs.cuh",
+        "signs.cuh",
         "(__popc(seven) & 1u) << 7",
         "(__popc(seven) & 1u) << 6",
         "moe_up_gate",

@@ -1,0 +1,137 @@
+"""A CuPy whose device is host memory: as much of its interface as device.py uses, with a log of what was asked."""
+
+import ctypes
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+Log = list[tuple[Any, ...]]
+
+
+class CUDARuntimeError(RuntimeError):
+    """As cupy_backends.cuda.api.runtime raises it."""
+
+
+class CUDADriverError(RuntimeError):
+    """As cupy_backends.cuda.api.driver raises it."""
+
+
+class OutOfMemoryError(MemoryError):
+    """As cupy.cuda.memory raises it."""
+
+
+class _Entered:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class FakeCupy:
+    """`cupy` for one test. Attributes say what the machine is like; `log` says what happened, in order."""
+
+    def __init__(self) -> None:
+        self.log: Log = []
+        self.n_devices = 1
+        self.capability = (8, 6)
+        self.free_bytes = 1 << 20
+        self.opening_fails: Exception | None = None
+        self.cuda = self._cuda()
+
+    def RawModule(self, *, path: str) -> Any:
+        self.log.append(("load", path))
+
+        def get_function(name: str) -> Any:
+            return lambda grid, block, args: self.log.append(("kernel", name, grid, block, args))
+
+        return SimpleNamespace(get_function=get_function)
+
+    def _cuda(self) -> Any:
+        runtime = SimpleNamespace(
+            CUDARuntimeError=CUDARuntimeError,
+            getDeviceCount=self._count,
+            getDeviceProperties=lambda _index: {
+                "name": b"Fake RTX",
+                "major": self.capability[0],
+                "minor": self.capability[1],
+                "multiProcessorCount": 82,
+                "totalGlobalMem": 24 << 30,
+            },
+            memGetInfo=lambda: (self.free_bytes, 24 << 30),
+            memcpyHostToDevice=1,
+            memcpyDeviceToHost=2,
+            streamCaptureModeThreadLocal=1,
+            memcpyAsync=self._copy,
+            memcpyPeerAsync=lambda to, _to, source, _from, n, _stream: self._copy(to, source, n, 3, 0),
+        )
+        return SimpleNamespace(
+            runtime=runtime,
+            driver=SimpleNamespace(CUDADriverError=CUDADriverError),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            alloc=self._alloc,
+            alloc_pinned_memory=_Pinned,
+            Device=lambda _index: _Entered(),
+            Stream=lambda non_blocking: _Stream(self.log, non_blocking),
+            Event=lambda disable_timing: _Event(self.log, disable_timing),
+        )
+
+    def _count(self) -> int:
+        if self.opening_fails is not None:
+            raise self.opening_fails
+        return self.n_devices
+
+    def _alloc(self, n_bytes: int) -> Any:
+        if n_bytes > self.free_bytes:
+            raise OutOfMemoryError
+        self.free_bytes -= n_bytes
+        self.log.append(("alloc", n_bytes))
+        memory = np.zeros(n_bytes, np.uint8)
+        return SimpleNamespace(ptr=memory.ctypes.data, memory=memory)
+
+    def _copy(self, to: int, source: int, n_bytes: int, kind: int, _stream: int) -> None:
+        self.log.append(("copy", kind, n_bytes))
+        ctypes.memmove(to, source, n_bytes)
+
+
+class _Pinned(bytearray):
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__(n_bytes)
+        self.ptr = np.frombuffer(self, np.uint8).ctypes.data
+
+
+class _Event:
+    n_made = 0
+
+    def __init__(self, log: Log, disable_timing: bool) -> None:
+        assert disable_timing
+        self._log = log
+        self._number = sum(entry[0] == "event" for entry in log)
+        log.append(("event", self._number))
+
+    def record(self, _stream: Any) -> None:
+        self._log.append(("record", self._number))
+
+    def synchronize(self) -> None:
+        self._log.append(("wait for", self._number))
+
+
+class _Stream(_Entered):
+    ptr = 77
+
+    def __init__(self, log: Log, non_blocking: bool) -> None:
+        assert non_blocking
+        self._log = log
+
+    def synchronize(self) -> None:
+        self._log.append(("synchronize",))
+
+    def begin_capture(self, mode: int) -> None:
+        self._log.append(("begin capture", mode))
+
+    def end_capture(self) -> Any:
+        self._log.append(("end capture",))
+        return SimpleNamespace(launch=lambda stream: self._log.append(("replay", stream is self)))
