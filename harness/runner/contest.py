@@ -105,20 +105,21 @@ class Contest:
         left = list(turns(self.sides[0].cases))
         left_ns = sum(case.sampling.time_budget_ns for side in self.sides for case in side.cases)
         while left and self._goes_on():
-            turn, begin_ns = left[0], time.monotonic_ns()
-            self._take_turns(turn, left_ns // len(left))
-            left_ns = max(0, left_ns - (time.monotonic_ns() - begin_ns))
+            turn = left[0]
+            left_ns = max(0, left_ns - self._take_turns(turn, left_ns // len(left)))
             del left[0]
             for side in self.sides:
                 if side.complete(case := side.cases[turn.test]):
                     self._hand_over(side.record(case, interrupted=False))
 
-    def _take_turns(self, turn: Turn, budget_ns: int) -> None:
-        """Rounds of one row until they say enough, or too few sides are left."""
+    def _take_turns(self, turn: Turn, budget_ns: int) -> int:
+        """Rounds of one row until they say enough, or too few sides are left. Nanoseconds of the budget used.
+
+        The budget's clock starts after the first round, in which caches are filled, however long that takes.
+        """
         sides = [side for side in self.sides if side.alive]
         taken: list[Round] = []
-        reason, before_ns = "", time.monotonic_ns()
-        begin_ns = before_ns
+        reason, begin_ns, before_ns = "", 0, 0
         while not reason and self._goes_on():
             found = self._round(sides, turn, len(taken))
             if found is None:  # a side has ended: the round is void, and the others go on without it
@@ -127,12 +128,14 @@ class Contest:
                 continue
             taken = settled([*taken, found])
             now_ns = time.monotonic_ns()
+            begin_ns, before_ns = begin_ns or now_ns, before_ns or now_ns
             sampling = sides[0].cases[turn.test].sampling
             reason = why_stop(taken, sampling, now_ns - begin_ns, now_ns - before_ns, budget_ns)
             before_ns = now_ns
         if reason:
             for side, samples in zip(sides, zip(*taken, strict=True), strict=True):
                 side.finish_row(side.cases[turn.test], turn.row, samples, reason)
+        return before_ns - begin_ns
 
     def _round(self, sides: Sequence[Side], turn: Turn, index: int) -> Round | None:
         """One sample of every side, the order changing from round to round; None if a side has ended."""
