@@ -4,6 +4,7 @@ A backend owns the weights of its devices (loaded once, merged once) and any num
 one after another. Data flows in as plan and program, out as logits.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
+from harness.core.program.segments import Script
 
 LogitsOf = Literal["none", "last", "all"]
 
@@ -44,6 +46,26 @@ class ProfilesOps(Protocol):
         ...
 
 
+class Segments(Protocol):
+    """KV cache and scratch of one device that does a part of every ubatch; what lies between is not its business."""
+
+    def run_segment(
+        self, index: int, tokens: NDArray[np.int32], position: int, given: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """All operations of one of the script's segments for `tokens` [T], which stand at `position`.
+
+        `given` has the segment's inputs, float32 [T, columns] each, and its outputs come back in the same form, once
+        the device has finished. Activations of experts are [T, top_k * n_ff], decoded; logits are of all T tokens.
+        """
+        ...
+
+    def expert_counts(self) -> NDArray[np.int64]:
+        """As `Context.expert_counts`, of what this device routed."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Backend(Protocol):
     """Weights on one or more devices of a kind."""
 
@@ -64,3 +86,11 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class DeviceBackend(Backend, Protocol):
+    """Weights on one device, which may have a part in a program of several."""
+
+    def segments(self, script: Script, options: Options) -> Segments:
+        """As `context`, for a program of which this device runs `script` alone."""
+        ...

@@ -1,6 +1,9 @@
-"""The backend that serves a device, by its name. Each is imported when it is asked for."""
+"""The backend that serves a device, by its name, or several at once. Each is imported when it is asked for."""
 
-from harness.core.backend import Backend
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from harness.core.backend import Backend, DeviceBackend
 from harness.core.devices import usable_cuda
 from harness.core.errors import DeviceError
 from harness.core.options import Options
@@ -8,9 +11,25 @@ from harness.core.plan.layout import index_of, kind_of
 from harness.core.reference import ReferenceBackend
 
 
-def backend_for(options: Options) -> Backend:
-    """A backend for the devices of `options`. Errors: DeviceError when there is none."""
-    device = options.devices[0]
+def backend_for(options: Options, devices: Sequence[str] = ()) -> Backend:
+    """A backend for `devices`, by default those of `options`. Errors: DeviceError when there is none."""
+    used = tuple(devices) or options.devices
+    if len(used) == 1:
+        return _device_backend(used[0], options)
+    from harness.core.compose import ComposedBackend  # noqa: PLC0415  one device needs none of it
+    from harness.core.compose.teams import deal_cores  # noqa: PLC0415
+
+    teams = deal_cores([device for device in used if kind_of(device) == "cpu"], options.threads)
+    with ExitStack() as undo:
+        backends = {}
+        for device in used:
+            backends[device] = _device_backend(device, options)
+            undo.callback(backends[device].close)
+        undo.pop_all()
+    return ComposedBackend(backends, teams)
+
+
+def _device_backend(device: str, options: Options) -> DeviceBackend:
     if kind_of(device) in ("reference", "reference-q8"):
         return ReferenceBackend(device)
     if kind_of(device) == "cpu":
@@ -20,7 +39,7 @@ def backend_for(options: Options) -> Backend:
     return _cuda_backend(device)
 
 
-def _cuda_backend(device: str) -> Backend:
+def _cuda_backend(device: str) -> DeviceBackend:
     from harness.core.cuda.backend import CudaBackend  # noqa: PLC0415  only these devices need it
 
     if kind_of(device) == "cuda-emulated":

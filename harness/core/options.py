@@ -7,6 +7,7 @@ SplitMode = Literal["none", "layer", "row", "graph"]
 Layout = Literal["auto", "packed", "mapped"]
 MoePath = Literal["grouped", "per_expert"]
 KvType = Literal["f16", "q8_0"]
+WireType = Literal["f32", "f16", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,10 @@ class Options:
 
     `devices` names `cpu:N`, `cuda:N`, `cuda-emulated:N`, `reference` (float32 interpreter) or
     `reference-q8` (activations quantised as the kernels do). `threads` 0 means all usable cores.
-    `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
+    With several devices `main_gpu` is an index into them, `tensor_split` has one share for each, and `threads` are
+    dealt out among those that are CPUs. `override_tensor` holds (regular expression over tensor names, device);
+    `n_cpu_moe` counts layers from the end that `n_cpu_moe_from` names. `reduce_type` is what partial sums are rounded
+    to on their way between devices. `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
     """
 
     devices: tuple[str, ...] = ("cpu:0",)
@@ -25,6 +29,8 @@ class Options:
     override_tensor: tuple[tuple[str, str], ...] = ()
     cpu_moe: bool = False
     n_cpu_moe: int = 0
+    n_cpu_moe_from: Literal["first", "last"] = "first"
+    reduce_type: WireType = "f32"
     merge_up_gate: bool = False
     merge_qkv: bool = False
     merge_up_gate_shared: bool = False

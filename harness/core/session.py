@@ -59,7 +59,7 @@ class Session:
             plan = make_plan(model, options)
             program = build_program(model, plan)
             clock.lap("plan")
-            backend = backend_for(options)
+            backend = backend_for(options, plan.devices)
             undo.callback(backend.close)
             clock.split(load_weights(plan, file, backend))
             session = cls(model, plan, program, backend, clock.phase_ns)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from harness.core.cpu.context import CpuContext
 from harness.core.cpu.native_module import native
+from harness.core.cpu.segments import CpuSegments
 from harness.core.errors import LoadError, OutOfMemoryError, UnsupportedError
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
+from harness.core.program.segments import Script
 
 
 class CpuBackend:
@@ -56,6 +58,9 @@ class CpuBackend:
 
     def context(self, program: Program, options: Options) -> CpuContext:
         return CpuContext(program, options, self._matrices, self._kernels)
+
+    def segments(self, script: Script, options: Options) -> CpuSegments:
+        return CpuSegments(script, options, self._matrices, self._kernels)
 
     def close(self) -> None:
         self._matrices = {}

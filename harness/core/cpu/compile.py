@@ -42,11 +42,20 @@ class Compiler:
             "moe_up_gate": self._moe_up_gate,
             "moe_down": self._moe_down,
             "ffn": self._ffn,
+            "ffn_up_gate": self._ffn_up_gate,
             "logits": self._logits,
         }
         if op.name not in adders:
             raise UnsupportedError(f"the CPU backend has no operation {op.name}")
         adders[op.name](op)
+
+    def add_act(self, name: str) -> None:
+        """Room for activations that another device makes."""
+        self._handles[name] = self._context.act_from_outside(self.place(name))
+
+    def handle(self, name: str) -> int:
+        """What the native part calls a routing, or activations of experts."""
+        return self._handles[name]
 
     def place(self, name: str) -> Place:
         """Where a value lies, and its columns."""
@@ -144,6 +153,16 @@ class Compiler:
             params=self._feed_forward(op),
             h=self.place(op.inputs[0]),
             x=self._residual(op, 1),
+            y=self.place(op.outputs[0]),
+        )
+
+    def _ffn_up_gate(self, op: Op) -> None:
+        merged = "gate_up" in op.weights
+        self._context.ffn_up_gate(
+            gate=self._weight(op, "gate_up" if merged else "gate"),
+            up=self._weight(op, "up"),
+            params=self._feed_forward(op),
+            h=self.place(op.inputs[0]),
             y=self.place(op.outputs[0]),
         )
 

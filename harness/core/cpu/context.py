@@ -1,12 +1,14 @@
 """A context: one native program with its KV cache, and the calls that run it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import LogitsOf
-from harness.core.cpu.buffers import assign_buffers
+from harness.core.cpu.buffers import Buffers, assign_buffers
 from harness.core.cpu.compile import Compiler, Matrices
 from harness.core.cpu.native_module import native
 from harness.core.errors import OutOfMemoryError, PlanError, SessionError
@@ -25,27 +27,12 @@ class CpuContext:
         buffers = assign_buffers(program.ops, program.values)
         self._program = program
         self._n_ctx, self._ubatch = options.n_ctx, options.ubatch
-        try:
-            self._native: Any = native().Context(
-                kernels=kernels,
-                ubatch=options.ubatch,
-                n_ctx=options.n_ctx,
-                n_vocab=program.n_vocab,
-                n_threads=options.threads or len(native().usable_cores()),
-                buffers=list(buffers.columns),
-            )
-            compiler = Compiler(self._native, program, buffers, matrices, options.n_ctx)
+        with context_errors(options):
+            self._native: Any = native_context(kernels, program, options, buffers)
+            self._compiler = Compiler(self._native, program, buffers, matrices, options.n_ctx)
             for op in program.ops:
-                compiler.add(op)
+                self._compiler.add(op)
             self._native.seal()
-        except MemoryError as error:
-            raise OutOfMemoryError(
-                f"a context of {options.n_ctx:,} positions and ubatches of {options.ubatch:,} tokens needs more memory "
-                "than the host has left; use a smaller n_ctx or ubatch"
-            ) from error
-        except (ValueError, IndexError) as error:
-            raise PlanError(f"the CPU backend cannot run this program: {error}") from error
-        self._compiler = compiler
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """One ubatch. Errors: SessionError for tokens that do not fit the context or the vocabulary."""
@@ -71,14 +58,45 @@ class CpuContext:
 
     def expert_counts(self) -> NDArray[np.int64]:
         """See `harness.core.backend.Context`."""
-        n_layer = 1 + max((op.layer for op in self._program.ops), default=-1)
-        n_expert = max((int(op.params["n_expert"]) for op in self._program.ops if op.name == "route"), default=0)
-        counts = np.zeros((n_layer, n_expert), np.int64)
-        for index, layer in enumerate(self._compiler.routed_layers):
-            layer_counts = self._native.counts(index)
-            counts[layer, : len(layer_counts)] = layer_counts
-        return counts
+        return counted(self._program, self._native, self._compiler)
 
     def close(self) -> None:
         """Stop the threads and free the cache."""
         self._native = None
+
+
+def native_context(kernels: str, program: Program, options: Options, buffers: Buffers) -> Any:
+    """A native program without operations."""
+    return native().Context(
+        kernels=kernels,
+        ubatch=options.ubatch,
+        n_ctx=options.n_ctx,
+        n_vocab=program.n_vocab,
+        n_threads=options.threads or len(native().usable_cores()),
+        buffers=list(buffers.columns),
+    )
+
+
+@contextmanager
+def context_errors(options: Options) -> Iterator[None]:
+    """Says in a sentence what the native part refused. Errors: OutOfMemoryError, PlanError."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"a context of {options.n_ctx:,} positions and ubatches of {options.ubatch:,} tokens needs more memory "
+            "than the host has left; use a smaller n_ctx or ubatch"
+        ) from error
+    except (ValueError, IndexError) as error:
+        raise PlanError(f"the CPU backend cannot run this program: {error}") from error
+
+
+def counted(program: Program, context: Any, compiler: Compiler) -> NDArray[np.int64]:
+    """[n_layer, n_expert] pairs that the program's routers counted."""
+    n_layer = 1 + max((op.layer for op in program.ops), default=-1)
+    n_expert = max((int(op.params["n_expert"]) for op in program.ops if op.name == "route"), default=0)
+    counts = np.zeros((n_layer, n_expert), np.int64)
+    for index, layer in enumerate(compiler.routed_layers):
+        layer_counts = context.counts(index)
+        counts[layer, : len(layer_counts)] = layer_counts
+    return counts

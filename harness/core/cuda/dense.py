@@ -49,10 +49,6 @@ def _gated(launches: Launches, op: Op, act: Address) -> None:
     kind, stride = integer(ACTIVATIONS[str(op.params["activation"])]), integer((1 + merged) * n_ff)
     grid = (-(-n_ff // 128), n_tokens, 1)
     launches.add(KernelName("combine", "activate_rows"), grid, 128, gate, up, stride, integer(n_ff), kind, act)
-    residual = launches.rooms.value(op.inputs[1]) if len(op.inputs) > 1 else None
-    launches.product(
-        op, "down", launches.quantized(launches.weight(op, "down"), act), launches.rooms.value(op.outputs[0]), residual
-    )
 
 
 def logits(launches: Launches, op: Op) -> None:

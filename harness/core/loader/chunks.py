@@ -14,12 +14,19 @@ ROW_MULTIPLE = 32
 
 @dataclass(frozen=True)
 class Fragment:
-    """`n_bytes` of file `shard` at `file_offset` belong at `chunk_offset` of the chunk."""
+    """`n_bytes` of file `shard` at `file_offset` belong at `chunk_offset` of the chunk; runs as in a `Piece`."""
 
     shard: int
     file_offset: int
     n_bytes: int
     chunk_offset: int
+    n_runs: int = 1
+    stride: int = 0
+
+    @property
+    def span_bytes(self) -> int:
+        """Bytes of the file from the first byte to the last."""
+        return (self.n_runs - 1) * self.stride + self.n_bytes // self.n_runs
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class Chunk:
 
 
 def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
-    """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32."""
-    n_rows = max(1, chunk_bytes // tensor.row_bytes)
+    """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32.
+
+    Where columns are cut off, that holds for the rows as they are in the file.
+    """
+    n_rows = max(1, chunk_bytes // max(tensor.row_bytes, *(piece.stride for piece in tensor.pieces)))
     if n_rows > ROW_MULTIPLE:
         n_rows -= n_rows % ROW_MULTIPLE
     ahead = iter(tensor.pieces)
@@ -56,4 +66,8 @@ def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
 def _overlap(piece: Piece, start: int, end: int) -> Fragment:
     """The part of `piece` within bytes start … end of the row form."""
     low, high = max(piece.dest_offset, start), min(piece.dest_offset + piece.n_bytes, end)
+    if piece.n_runs > 1:  # a run is a row, and chunks are whole rows
+        first, n_runs = (low - piece.dest_offset) // piece.run_bytes, (high - low) // piece.run_bytes
+        offset = piece.file_offset + first * piece.stride
+        return Fragment(piece.shard, offset, high - low, low - start, n_runs, piece.stride)
     return Fragment(piece.shard, piece.file_offset + low - piece.dest_offset, high - low, low - start)

@@ -5,17 +5,19 @@ A merge is only another destination, so it costs nothing here. The first error s
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 
 from harness.core.backend import Backend
 from harness.core.errors import GgufError, LoadError
 from harness.core.gguf import GgufFile
-from harness.core.loader.chunks import CHUNK_BYTES, Chunk, cut
+from harness.core.loader.chunks import CHUNK_BYTES, Chunk, Fragment, cut
 from harness.core.plan.types import Plan, StoredTensor
 
 PAGE_BYTES = 4096
@@ -73,9 +75,9 @@ def _stream_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend, c
     if not chunks:
         return []
     queue = _Queue(chunks)
-    buffer_bytes = max(chunk.n_bytes for chunk in chunks)
+    sizes = _BufferSizes.of(chunks)
     with ThreadPoolExecutor(n_readers()) as pool:
-        readers = [pool.submit(_read_and_place, queue, file, backend, buffer_bytes) for _ in range(n_readers())]
+        readers = [pool.submit(_read_and_place, queue, file, backend, sizes) for _ in range(n_readers())]
         return [reader.result() for reader in readers]
 
 
@@ -83,16 +85,38 @@ def _file_position(chunk: Chunk) -> tuple[int, int]:
     return chunk.fragments[0].shard, chunk.fragments[0].file_offset
 
 
-def _read_and_place(queue: "_Queue", file: GgufFile, backend: Backend, buffer_bytes: int) -> Times:
+@dataclass(frozen=True)
+class _BufferSizes:
+    """What a reader needs: room for a chunk, and for rows of the file whose other columns are left out."""
+
+    chunk_bytes: int
+    scratch_bytes: int
+
+    @classmethod
+    def of(cls, chunks: Sequence[Chunk]) -> "_BufferSizes":
+        spans = (part.span_bytes for chunk in chunks for part in chunk.fragments if part.n_runs > 1)
+        return cls(max(chunk.n_bytes for chunk in chunks), max(spans, default=0))
+
+
+def _read(part: Fragment, file: GgufFile, out: NDArray[np.uint8], scratch: NDArray[np.uint8]) -> None:
+    if part.n_runs == 1:
+        file.read_into(part.shard, part.file_offset, out)
+        return
+    span = scratch[: part.span_bytes]
+    file.read_into(part.shard, part.file_offset, span)
+    runs = out.reshape(part.n_runs, -1)
+    np.copyto(runs, as_strided(span, runs.shape, (part.stride, 1)))
+
+
+def _read_and_place(queue: "_Queue", file: GgufFile, backend: Backend, sizes: _BufferSizes) -> Times:
     """What one reader does until the queue is empty."""
-    buffer, times = np.empty(buffer_bytes, np.uint8), Times()
+    buffer, scratch = np.empty(sizes.chunk_bytes, np.uint8), np.empty(sizes.scratch_bytes, np.uint8)
+    times = Times()
     for chunk in queue:
         try:
             started = time.perf_counter_ns()
             for part in chunk.fragments:
-                file.read_into(
-                    part.shard, part.file_offset, buffer[part.chunk_offset : part.chunk_offset + part.n_bytes]
-                )
+                _read(part, file, buffer[part.chunk_offset : part.chunk_offset + part.n_bytes], scratch)
             read = time.perf_counter_ns()
             rows = buffer[: chunk.n_bytes].reshape(chunk.n_rows, chunk.tensor.row_bytes)
             backend.place(chunk.tensor, chunk.first_row, rows)

@@ -7,7 +7,11 @@ weights are stored slice by slice: expert e of the tensor is gate[e]'s rows, the
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.core.models.recipe import AttentionPart, DensePart, ExpertsPart, GateUp, Layer, Linear, Weight
+from harness.core.models.recipe import AttentionPart, DensePart, ExpertsPart, GateUp, Layer, Linear, Model, Weight
+from harness.core.plan.placement import Placement
+
+ATTENTION_STEPS = frozenset({"attn_norm", "qkv", "attention", "attn_out"})
+"""Steps of the attention part; the others belong to the feed-forward part."""
 
 Merged = Callable[[str], bool]
 """Whether the merge of that kind is done in the layer at hand."""
@@ -36,6 +40,13 @@ def layer_groups(layer: Layer, index: int, merged: Merged) -> Mapping[str, tuple
         gate_up = _gate_up(forward.gate_up, f"blk.{index}.ffn_gate_up", merged=merged("up_gate_shared"))
         return groups | {"ffn": (*gate_up, *_linear("down", forward.down))}
     return groups | _experts(forward, index, merged=merged("up_gate"))
+
+
+def head_name(model: Model, placement: Placement) -> str:
+    """The output's name. A table that is the output too needs another one where the output is cut into shares."""
+    recipe, whole = model.recipe, placement.head.how == "whole"
+    tied = recipe.output.name == recipe.embedding.name
+    return "output.weight" if tied and not whole else recipe.output.name
 
 
 def _experts(part: ExpertsPart, index: int, *, merged: bool) -> dict[str, tuple[Group, ...]]:

@@ -4,20 +4,39 @@ A plan is pure data: making one reads no weights. Every byte of every tensor the
 placed exactly once per device that holds it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.core.options import Options
+from harness.core.plan.placement import Placement
 
 
 @dataclass(frozen=True)
 class Piece:
-    """`n_bytes` of shard `shard` at `file_offset` (absolute) land at `dest_offset` of the stored tensor's row form."""
+    """`n_bytes` of shard `shard` at `file_offset` (absolute) land at `dest_offset` of the stored tensor's row form.
+
+    Where columns are cut off, the bytes are `n_runs` equal runs, `stride` bytes from start to start in the file and
+    without gap where they land.
+    """
 
     tensor: str
     shard: int
     file_offset: int
     n_bytes: int
     dest_offset: int
+    n_runs: int = 1
+    stride: int = 0
+
+    @property
+    def run_bytes(self) -> int:
+        """Bytes of one run."""
+        return self.n_bytes // self.n_runs
+
+    @property
+    def span_bytes(self) -> int:
+        """Bytes of the file from the first byte to the last."""
+        return (self.n_runs - 1) * self.stride + self.run_bytes
 
 
 @dataclass(frozen=True)
@@ -69,13 +88,28 @@ class Plan:
     options: Options
     tensors: tuple[StoredTensor, ...]
     merges: tuple[MergeDecision, ...]
-    layer_devices: tuple[tuple[str, ...], ...]
+    placement: Placement
     model_size_bytes: int
     n_params: int
 
+    @property
+    def layer_devices(self) -> tuple[tuple[str, ...], ...]:
+        """The devices that take part in each layer."""
+        return tuple(layer.devices for layer in self.placement.layers)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """All devices that do something."""
+        return self.placement.devices
+
+    def holds(self, name: str, device: str) -> bool:
+        """Whether that device has a tensor of that name."""
+        return (name, device) in self._index
+
+    @cached_property
+    def _index(self) -> Mapping[tuple[str, str], StoredTensor]:
+        return {(stored.name, stored.device): stored for stored in self.tensors}
+
     def tensor(self, name: str, device: str) -> StoredTensor:
         """The stored tensor of that name on that device; KeyError if the plan has none."""
-        for stored in self.tensors:
-            if stored.name == name and stored.device == device:
-                return stored
-        raise KeyError(f"{name} on {device}")
+        return self._index[name, device]

@@ -1,123 +1,90 @@
 """`forward` of a model, run once per plan: the operations of one ubatch, in order.
 
-It reads like the model's formulas. What a split mode changes is made from this program by rewriting it.
+It reads like the model's formulas. A part of a layer that a split mode shares out is written in split.py; whatever a
+device needs from another comes to it by a `copy`, `gather` or `reduce`, so that every other op reads its own device.
 """
 
-from collections.abc import Mapping
-from itertools import count
-
 from harness.core.models.recipe import AttentionPart, DensePart, ExpertsPart, Layer, Model
-from harness.core.plan.groups import Group, layer_groups
+from harness.core.plan.groups import head_name, layer_groups
 from harness.core.plan.merges import merged_in
 from harness.core.plan.types import Plan
-from harness.core.program.op import KvSlot, Op, Param, Program, Value, ValueKind
+from harness.core.program.op import Program
+from harness.core.program.parts import Groups, Parts
+from harness.core.program.split import graph_attention, graph_feed_forward, row_attention, row_feed_forward
+from harness.core.program.stream import Stream
+from harness.core.program.tape import Tape
 
-_Groups = Mapping[str, tuple[Group, ...]]
+_ATTENTION = {"graph": graph_attention, "row": row_attention}
+_FEED_FORWARD = {"graph": graph_feed_forward, "row": row_feed_forward}
 
 
 def build_program(model: Model, plan: Plan) -> Program:
-    """The program of a plan without splits: every operation of layer i on `plan.layer_devices[i]`."""
-    builder = _Builder(model, plan)
-    builder.forward()
+    """The program of `plan`: every operation on the device that its placement names."""
+    tape = Tape(plan)
+    _forward(tape, model, plan)
     return Program(
-        ops=tuple(builder.ops),
-        values=tuple(builder.values),
-        kv_slots=tuple(builder.kv_slots),
+        ops=tuple(tape.ops),
+        values=tuple(tape.values),
+        kv_slots=tuple(tape.kv_slots),
         rope_tables=model.recipe.rope_tables,
         n_embd=model.n_embd,
         n_vocab=model.n_vocab,
     )
 
 
-class _Builder:
-    """Collects ops, values and KV slots while `forward` runs."""
-
-    def __init__(self, model: Model, plan: Plan) -> None:
-        self.ops: list[Op] = []
-        self.values: list[Value] = []
-        self.kv_slots: list[KvSlot] = []
-        self._model = model
-        self._plan = plan
-        self._numbers = count()
-        self._device = plan.layer_devices[0][0]
-        self._layer = -1
-
-    def forward(self) -> None:
-        """Embedding, layers, output norm, logits."""
-        recipe = self._model.recipe
-        x = self._emit("embed", (), self._model.n_embd, {"table": recipe.embedding.name})
-        for index, devices in enumerate(self._plan.layer_devices):
-            self._layer, self._device = index, devices[0]
-            x = self._layer_forward(x, recipe.layers[index], index)
-        self._layer = -1
-        h = self._norm(x, {"norm": recipe.output_norm.name})
-        self._emit("logits", (h,), self._model.n_vocab, {"output": recipe.output.name}, kind="logits")
-
-    def _layer_forward(self, x: str, layer: Layer, index: int) -> str:
-        groups = layer_groups(layer, index, merged_in(self._plan.merges, index))
-        x = self._attention(x, layer.attention, groups)
-        h = self._norm(x, _names(groups["ffn_norm"]))
-        if isinstance(layer.feed_forward, DensePart):
-            return self._ffn(h, x, layer.feed_forward, groups)
-        return self._experts(h, x, layer.feed_forward, groups)
-
-    def _attention(self, x: str, part: AttentionPart, groups: _Groups) -> str:
-        heads: dict[str, Param] = {
-            "slot": len(self.kv_slots),
-            "n_head": part.n_head,
-            "n_head_kv": part.n_head_kv,
-            "head_dim": part.head_dim,
-            "head_dim_v": part.head_dim_v,
-        }
-        self.kv_slots.append(KvSlot(self._device, part.n_head_kv, part.head_dim, part.head_dim_v, part.window))
-        rotation: dict[str, Param] = {"eps": self._model.recipe.eps, "rope": part.rope, "rope_table": part.rope_table}
-        h = self._norm(x, _names(groups["attn_norm"]))
-        q = self._emit("qkv", (h,), part.n_head * part.head_dim, _names(groups["qkv"]), heads | rotation)
-        seen: dict[str, Param] = {"scale": part.scale, "window": part.window}
-        a = self._emit("attention", (q,), part.n_head * part.head_dim_v, _names(groups["attention"]), heads | seen)
-        return self._emit("attn_out", (a, x), self._model.n_embd, _names(groups["attn_out"]))
-
-    def _ffn(self, h: str, x: str, part: DensePart, groups: _Groups) -> str:
-        params: dict[str, Param] = {"n_ff": part.n_ff, "activation": part.activation}
-        return self._emit("ffn", (h, x), self._model.n_embd, _names(groups["ffn"]), params)
-
-    def _experts(self, h: str, x: str, part: ExpertsPart, groups: _Groups) -> str:
-        routes: dict[str, Param] = {
-            "n_expert": part.n_expert,
-            "top_k": part.top_k,
-            "gating": part.gating,
-            "renorm": part.renorm,
-            "weight_scale": part.weight_scale,
-        }
-        extent: dict[str, Param] = {"n_ff": part.n_ff, "n_expert": part.n_expert, "top_k": part.top_k}
-        how: dict[str, Param] = {
-            "activation": part.activation,
-            "fused": self._plan.options.fused_moe,
-            "path": self._plan.options.moe_path,
-        }
-        routing = self._emit("route", (h,), part.top_k, _names(groups["route"]), routes, kind="routing")
-        columns = part.top_k * part.n_ff
-        act = self._emit("moe_up_gate", (h, routing), columns, _names(groups["moe_up_gate"]), extent | how, kind="act")
-        return self._emit("moe_down", (act, routing, x), self._model.n_embd, _names(groups["moe_down"]), extent)
-
-    def _norm(self, x: str, weights: Mapping[str, str]) -> str:
-        return self._emit("rms_norm", (x,), self._model.n_embd, weights, {"eps": self._model.recipe.eps})
-
-    def _emit(
-        self,
-        name: str,
-        inputs: tuple[str, ...],
-        columns: int,
-        weights: Mapping[str, str],
-        params: Mapping[str, Param] | None = None,
-        *,
-        kind: ValueKind = "f32",
-    ) -> str:
-        output = f"{name}.{next(self._numbers)}"
-        self.values.append(Value(output, kind, columns, self._device))
-        self.ops.append(Op(name, self._device, inputs, (output,), weights, params or {}, self._layer))
-        return output
+def _forward(tape: Tape, model: Model, plan: Plan) -> None:
+    """Embedding, layers, output norm, logits."""
+    recipe, parts = model.recipe, Parts(tape, model, plan.options)
+    home = plan.placement.embedding
+    table = tape.emit("embed", home, (), model.n_embd, {"table": recipe.embedding.name})
+    x = Stream.at_home(tape, home, table)
+    for index, layer in enumerate(recipe.layers[: len(plan.placement.layers)]):
+        tape.layer = index
+        x = _layer(parts, x, layer, layer_groups(layer, index, merged_in(plan.merges, index)), plan)
+    tape.layer = -1
+    _head(tape, x, model, plan)
 
 
-def _names(groups: tuple[Group, ...]) -> dict[str, str]:
-    return {group.role: group.name for group in groups}
+def _layer(parts: Parts, x: Stream, layer: Layer, groups: Groups, plan: Plan) -> Stream:
+    placed = plan.placement.layers[parts.tape.layer]
+    if placed.attention.how != "whole":
+        x = _ATTENTION[placed.attention.how](parts, x, layer.attention, groups, placed.attention)
+    else:
+        x = _attention(parts, x, layer.attention, groups, placed.attention.main)
+    if placed.feed_forward.how != "whole":
+        return _FEED_FORWARD[placed.feed_forward.how](parts, x, layer.feed_forward, groups, placed.feed_forward)
+    return _feed_forward(parts, x, layer.feed_forward, groups, placed.feed_forward.main)
+
+
+def _attention(parts: Parts, x: Stream, part: AttentionPart, groups: Groups, device: str) -> Stream:
+    h = parts.norm(device, x.at(device), groups["attn_norm"])
+    a = parts.attention(device, h, part, groups, part.n_head_kv)
+    return Stream.at_home(parts.tape, device, parts.attn_out(device, a, groups, x.at(device)))
+
+
+def _feed_forward(parts: Parts, x: Stream, part: DensePart | ExpertsPart, groups: Groups, device: str) -> Stream:
+    h = parts.norm(device, x.at(device), groups["ffn_norm"])
+    if isinstance(part, DensePart):
+        y = parts.ffn(device, h, part, groups, part.n_ff, x.at(device))
+    else:
+        routing = parts.route(device, h, part, groups)
+        act = parts.moe_up_gate(device, h, routing, part, groups, part.n_ff)
+        y = parts.moe_down(device, act, routing, part, groups, part.n_ff, x.at(device))
+    return Stream.at_home(parts.tape, device, y)
+
+
+def _head(tape: Tape, x: Stream, model: Model, plan: Plan) -> None:
+    """Output norm and logits; where several devices make some of the logits each, the main one gathers them."""
+    head, weights = plan.placement.head, {"output": head_name(model, plan.placement)}
+    norm, params = {"norm": model.recipe.output_norm.name}, {"eps": model.recipe.eps}
+
+    def normed(device: str) -> str:
+        return tape.emit("rms_norm", device, (x.at(device),), model.n_embd, norm, params)
+
+    h = Stream.at_home(tape, head.main, normed(head.main)) if head.how == "row" else Stream({}, normed)
+    found = tuple(
+        tape.emit("logits", share.device, (h.at(share.device),), share.count, weights, kind="logits")
+        for share in head.shares
+    )
+    if head.how != "whole":
+        tape.emit("gather", head.main, found, model.n_vocab, params={"n_slots": 1}, kind="logits")

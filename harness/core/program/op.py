@@ -26,9 +26,14 @@ moe_down      (act, routing[, x]) -> x'   weights: down [down_bias]           pa
               x' = x + sum over slots j ascending of w_j * (down_j act_j + bias_j)
 ffn           (h[, x])        -> x'       weights: gate,up,down | gate_up,down   params: n_ff, activation
 logits        (h)             -> logits   weights: output
+ffn_up_gate   (h)             -> act      weights: gate,up | gate_up           params: n_ff, activation
+              the first half of ffn, float32; where down's rows are on several devices (down is then an attn_out)
 copy          (v)             -> v'       params: source (device)             v moved to the op's device
-gather        (v...)          -> v'       concatenates column ranges from devices
-reduce        (v...[, x])     -> v'       params: wire ("f32" | "f16" | "bf16")  adds partial sums, ascending
+gather        (v...)          -> v'       params: n_slots   columns side by side, within each of a token's slots
+reduce        (v...[, x])     -> v'       params: wire ("f32" | "f16" | "bf16"), residual (whether x is there)
+              partial sums, each rounded to the wire's type, added in ascending order; then x + the sum
+
+The last three alone read other devices' values, and no backend has them: between them a device's ops are segments.
 """
 
 from collections.abc import Mapping
@@ -37,6 +42,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+CROSSINGS = frozenset({"copy", "gather", "reduce"})
+HAND_OUT = "hand_out"
+"""What stands in a script's lifetimes where values are handed to the host."""
+OF_THE_HOST = CROSSINGS | {HAND_OUT}
 
 Param = str | int | float | bool
 ValueKind = Literal["f32", "routing", "act", "logits"]

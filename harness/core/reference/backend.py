@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 from harness.core.errors import OutOfMemoryError
 from harness.core.options import Options
+from harness.core.plan.layout import kind_of
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
+from harness.core.program.segments import Script
 from harness.core.reference.context import ReferenceContext
 from harness.core.reference.products import FloatProduct, Product, Q8Product
+from harness.core.reference.segments import ReferenceSegments
 from harness.core.reference.weights import Room, Stored, stored_weight
 
 
@@ -16,7 +19,7 @@ class ReferenceBackend:
     """Device `reference` multiplies in float32; `reference-q8` quantises activations as the kernels do."""
 
     def __init__(self, device: str) -> None:
-        self._product: Product = Q8Product() if device == "reference-q8" else FloatProduct()
+        self._product: Product = Q8Product() if kind_of(device) == "reference-q8" else FloatProduct()
         self._weights: dict[tuple[str, str], Stored] = {}
         self._room = Room()
 
@@ -38,6 +41,9 @@ class ReferenceBackend:
 
     def context(self, program: Program, options: Options) -> ReferenceContext:
         return ReferenceContext(program, options, self._weights, self._product)
+
+    def segments(self, script: Script, options: Options) -> ReferenceSegments:
+        return ReferenceSegments(script, options, self._weights, self._product)
 
     def close(self) -> None:
         self._weights = {}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from harness.core.backend import LogitsOf
 from harness.core.errors import UnsupportedError
 from harness.core.options import Options
-from harness.core.program.op import Op, Program
+from harness.core.program.op import OF_THE_HOST, Op, Program
 from harness.core.reference import attention_ops, dense_ops, expert_ops
 from harness.core.reference.arithmetic import F32
 from harness.core.reference.products import Product
@@ -26,6 +26,7 @@ OPS: Mapping[str, Callable[..., Any]] = {
     "moe_up_gate": expert_ops.moe_up_gate,
     "moe_down": expert_ops.moe_down,
     "ffn": dense_ops.ffn,
+    "ffn_up_gate": dense_ops.ffn_up_gate,
     "logits": dense_ops.logits,
 }
 
@@ -38,7 +39,7 @@ class ReferenceContext:
     def __init__(
         self, program: Program, options: Options, weights: Mapping[tuple[str, str], Stored], product: Product
     ) -> None:
-        unknown = sorted({op.name for op in program.ops} - OPS.keys())
+        unknown = sorted({op.name for op in program.ops} - OPS.keys() - OF_THE_HOST)
         if unknown:
             raise UnsupportedError(f"operations {', '.join(unknown)} have no implementation in the reference")
         self._program = program
@@ -65,21 +66,31 @@ class ReferenceContext:
 
         `forced` replaces the routing of a layer, so that two backends can be compared on equal experts.
         """
-        state = State(tokens, position, self._kv, self._rope, self._product)
+        state = self.state(tokens, position)
         values: Values = {}
         for op in self._program.ops:
             if op.name == "logits" and logits_of == "none":
                 continue
-            inputs = [values[name] for name in op.inputs]
             if op.name == "logits" and logits_of == "last":
-                inputs = [inputs[0][-1:]]
+                (h,) = op.inputs
+                values[h] = values[h][-1:]
             if op.name == "route" and forced is not None and op.layer in forced:
                 values[op.outputs[0]] = forced[op.layer]
+                self._count(op.layer, forced[op.layer])
             else:
-                values[op.outputs[0]] = OPS[op.name](Step(op, self._weights_of(op), state), *inputs)
-            if op.name == "route":
-                self._count(op.layer, values[op.outputs[0]])
+                self.run_op(op, state, values)
         return values
+
+    def state(self, tokens: NDArray[np.int32], position: int) -> State:
+        """What one ubatch knows."""
+        return State(tokens, position, self._kv, self._rope, self._product)
+
+    def run_op(self, op: Op, state: State, values: Values) -> None:
+        """Add the output of one operation to `values`, which holds its inputs."""
+        made = OPS[op.name](Step(op, self._weights_of(op), state), *(values[name] for name in op.inputs))
+        values[op.outputs[0]] = made
+        if op.name == "route":
+            self._count(op.layer, made)
 
     @property
     def kv(self) -> tuple[KvCache, ...]:

@@ -15,15 +15,19 @@ def rms_norm(step: Step, x: F32) -> F32:
 
 
 def ffn(step: Step, h: F32, x: F32 | None = None) -> F32:
-    """Gate and up, activation, down, residual; gate and up are multiplied one by one, merged or not."""
+    """Gate and up, activation, down, residual."""
+    y = step.product(step.weights["down"].matrix(), ffn_up_gate(step, h))
+    return y if x is None else x + y
+
+
+def ffn_up_gate(step: Step, h: F32) -> F32:
+    """Gate and up, activation; gate and up are multiplied one by one, merged or not."""
     n_ff = step.integer("n_ff")
     if "gate_up" in step.weights:
         gate, up = (step.weights["gate_up"].matrix(0, first, n_ff) for first in (0, n_ff))
     else:
         gate, up = step.weights["gate"].matrix(), step.weights["up"].matrix()
-    act = activate(step.text("activation"), step.product(gate, h), step.product(up, h))
-    y = step.product(step.weights["down"].matrix(), act)
-    return y if x is None else x + y
+    return activate(step.text("activation"), step.product(gate, h), step.product(up, h))
 
 
 def logits(step: Step, h: F32) -> F32:

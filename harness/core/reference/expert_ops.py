@@ -57,8 +57,12 @@ def _half(step: Step, expert: int, half: int, h: F32) -> F32:
 
 
 def moe_down(step: Step, act: F32, routing: Routing, x: F32 | None = None) -> F32:
-    """Sum over slots ascending of weight * (down act + bias), one fma each, then the residual."""
+    """Sum over slots ascending of weight * (down act + bias), one fma each, then the residual.
+
+    `act` is [T, k, n_ff], or flat as it comes from another device.
+    """
     n_tokens, top_k = routing.experts.shape
+    act = act.reshape(n_tokens, top_k, -1)
     y = np.empty((n_tokens, top_k, step.weights["down"].rows), np.float32)
     for expert, tokens, slots in _by_expert(routing.experts):
         bias = step.bias("down_bias", expert)

@@ -134,7 +134,7 @@ class Context {
 
   void run(const TokenIds& ids, std::int64_t position, std::optional<OutFloats> logits, std::optional<OutTimes> op_ns) {
     const std::int64_t outputs = logits ? static_cast<std::int64_t>(logits->shape(0)) : 0;
-    if (logits && (static_cast<std::int64_t>(logits->shape(1)) != n_vocab_ || n_logits_ != n_vocab_)) {
+    if (logits && (static_cast<std::int64_t>(logits->shape(1)) != n_vocab_ || (n_logits_ && n_logits_ != n_vocab_))) {
       throw std::invalid_argument("logits have as many columns as the vocabulary has tokens");
     }
     if (op_ns && op_ns->size() != program_.ops()) throw std::invalid_argument("one time per operation is taken");

@@ -1,0 +1,103 @@
+"""Runs a program's scripts side by side, one thread per device, values passing through the host's memory."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.backend import LogitsOf, Segments
+from harness.core.compose.crossings import cross
+from harness.core.compose.exchange import Exchange, Stopped
+from harness.core.program.op import Program
+from harness.core.program.segments import Crossing, Script, Step
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Player:
+    """One device at work: its script, what runs it, and the thread that may call that."""
+
+    script: Script
+    segments: Segments
+    thread: ThreadPoolExecutor
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One ubatch, of which the last `n_wanted` tokens' logits are asked for."""
+
+    tokens: NDArray[np.int32]
+    position: int
+    n_wanted: int
+
+    def n_tokens(self, step: Step) -> int:
+        """How many tokens the step has to deal with."""
+        return len(self.tokens) if step.all_tokens else self.n_wanted
+
+    def last(self, n: int) -> tuple[NDArray[np.int32], int]:
+        """The last `n` tokens and where they stand."""
+        return self.tokens[len(self.tokens) - n :], self.position + len(self.tokens) - n
+
+
+class ComposedContext:
+    """See `harness.core.backend.Context`."""
+
+    def __init__(self, program: Program, players: Sequence[Player]) -> None:
+        self._players = tuple(players)
+        self._logits = program.ops[-1].outputs[0]
+
+    def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> F32 | None:
+        """One ubatch on all devices. The first device's error is raised once every device has stopped."""
+        n_wanted = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+        batch = _Batch(tokens, position, n_wanted)
+        exchange = Exchange(self._uses(batch))
+        running = [player.thread.submit(_play, player, batch, exchange) for player in self._players]
+        wait(running)
+        errors = [error for future in running if (error := future.exception()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+            raise error
+        return exchange.take(self._logits) if n_wanted else None
+
+    def expert_counts(self) -> NDArray[np.int64]:
+        """Devices that share a layer all route all of its tokens, so the largest count is the layer's."""
+        counts = [player.segments.expert_counts() for player in self._players]
+        largest = np.zeros((max(len(count) for count in counts), max(count.shape[1] for count in counts)), np.int64)
+        for count in counts:
+            part = largest[: len(count), : count.shape[1]]
+            np.maximum(part, count, out=part)
+        return largest
+
+    def close(self) -> None:
+        for player in self._players:
+            player.thread.submit(player.segments.close).result()
+
+    def _uses(self, batch: _Batch) -> Mapping[str, int]:
+        """How often each value is taken."""
+        steps = (step for player in self._players for step in player.script.steps if batch.n_tokens(step))
+        return Counter([self._logits, *(name for step in steps for name in _inputs(step))])
+
+
+def _inputs(step: Step) -> tuple[str, ...]:
+    return step.op.inputs if isinstance(step, Crossing) else step.inputs
+
+
+def _play(player: Player, batch: _Batch, exchange: Exchange) -> None:
+    """What one device's thread does for one ubatch."""
+    try:
+        for step in player.script.steps:
+            n = batch.n_tokens(step)
+            if not n:
+                continue
+            given = {name: exchange.take(name)[-n:] for name in _inputs(step)}
+            if isinstance(step, Crossing):
+                exchange.put(step.op.outputs[0], cross(step.op, [given[name] for name in step.op.inputs]))
+                continue
+            for name, value in player.segments.run_segment(step.index, *batch.last(n), given).items():
+                exchange.put(name, value)
+    except BaseException:
+        exchange.stop()
+        raise

@@ -1,0 +1,52 @@
+"""Collects operations, values and KV slots while a program is written. A value's name is unique and tells its op."""
+
+from collections.abc import Mapping
+from itertools import count
+
+from harness.core.plan.groups import Group
+from harness.core.plan.types import Plan
+from harness.core.program.op import KvSlot, Op, Param, Value, ValueKind
+
+
+class Tape:
+    """The program so far; `layer` is the block that ops are written for, -1 outside of all."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.ops: list[Op] = []
+        self.values: list[Value] = []
+        self.kv_slots: list[KvSlot] = []
+        self.layer = -1
+        self._plan = plan
+        self._numbers = count()
+        self._by_name: dict[str, Value] = {}
+
+    def emit(
+        self,
+        name: str,
+        device: str,
+        inputs: tuple[str, ...],
+        columns: int,
+        weights: Mapping[str, str] | None = None,
+        params: Mapping[str, Param] | None = None,
+        *,
+        kind: ValueKind = "f32",
+    ) -> str:
+        """One more operation; returns its output's name."""
+        output = f"{name}.{next(self._numbers)}"
+        self._by_name[output] = value = Value(output, kind, columns, device)
+        self.values.append(value)
+        self.ops.append(Op(name, device, inputs, (output,), weights or {}, params or {}, self.layer))
+        return output
+
+    def value(self, name: str) -> Value:
+        """A value that was emitted."""
+        return self._by_name[name]
+
+    def add_slot(self, slot: KvSlot) -> int:
+        """One more layer's keys and values; returns its number."""
+        self.kv_slots.append(slot)
+        return len(self.kv_slots) - 1
+
+    def weights(self, groups: tuple[Group, ...], device: str) -> dict[str, str]:
+        """Role to tensor name, of those tensors that the device holds."""
+        return {group.role: group.name for group in groups if self._plan.holds(group.name, device)}
