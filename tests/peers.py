@@ -1,6 +1,7 @@
 """Drives the peer engines' wheels, for tests only. Run as a script: a process for every call.
 
-ik logits MODEL TOKENS OUT.npy [muge]   float32 [T, n_vocab] by ik_llama.cpp
+ik logits MODEL TOKENS OUT.npy UBATCH [muge]   float32 [T, n_vocab] by ik_llama.cpp
+mainline logits MODEL TOKENS OUT.npy N  float32 [T + N, n_vocab] by llama.cpp: N greedy tokens follow the T
 mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
 mainline next MODEL TOKENS N            JSON: [[length, [[token, logprob], ...]], ...] over N tokens, for some lengths
 mainline tokenize MODEL TEXTFILE        JSON: token ids by llama.cpp
@@ -16,10 +17,15 @@ from typing import Any
 
 import numpy as np
 
-N_THREADS = 2
+N_THREADS = 1  # theirs wait for each other in loops, which is slow beside other tests
 
 
-def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
+def ik_logits(model: str, tokens: list[int], out: str, ubatch: int, *, merge: bool) -> None:
+    """From 32 tokens in a ubatch on, it computes SmolLM2 (576 columns of Q4_1) wrongly.
+
+    Below 32 it computes plain products of IQ3_XXS, IQ4_XS and IQ4_KSS wrongly: logits are 12 to 26 % off those of its
+    own larger ubatches, which are llama.cpp's.
+    """
     from ik_llama_cpp import _ctypes_api as api
 
     lib = api._lib
@@ -38,7 +44,7 @@ def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
     model_params.merge_up_gate_exps = merge
     context_params = api.llama_context_default_params()
     context_params.n_ctx = context_params.n_batch = -(-len(tokens) // 256) * 256
-    context_params.n_ubatch = 16  # from 32 tokens on, it computes SmolLM2 (576 columns of Q4_1) wrongly
+    context_params.n_ubatch = ubatch
     context_params.flash_attn = False  # with it, windows shorter than a tile are computed wrongly
     context_params.n_threads = context_params.n_threads_batch = N_THREADS
     handle = api.llama_model_load_from_file(model.encode(), model_params)
@@ -52,6 +58,32 @@ def ik_logits(model: str, tokens: list[int], out: str, *, merge: bool) -> None:
     if lib.llama_decode(context, batch) != 0:
         sys.exit("ik_llama.cpp could not decode")
     np.save(out, np.ctypeslib.as_array(lib.llama_get_logits(context), (len(tokens), n_vocab)))
+
+
+def mainline_logits(model: str, tokens: list[int], out: str, n_more: int) -> None:
+    """Straight from its libllama: the server tells probabilities only, and of some tokens none."""
+    from harness.engines.libllama import array
+    from harness.engines.xllamacpp import MainlineLibrary
+    from harness.records.axes import Axes
+
+    library, axes = MainlineLibrary(), Axes()
+    handle = library.load(model, axes)
+    if not handle:
+        sys.exit(f"llama.cpp could not load {model}. {library.last_words()}")
+    context = library.context(handle, axes, 512, N_THREADS)
+    if not context:
+        sys.exit(f"llama.cpp could not make a context. {library.last_words()}")
+    n_vocab = library.facts(handle).n_vocab
+    parts: list[Any] = []
+    position, ids = 0, tokens
+    while position < len(tokens) + n_more:
+        inputs = array(ids)
+        if library.decode(context, library.batch(inputs, 0, len(ids), position, all_logits=True)) != 0:
+            sys.exit(f"llama.cpp could not decode. {library.last_words()}")
+        library.synchronize(context)
+        parts.append(library.logits(context, len(ids), n_vocab).copy())
+        position, ids = position + len(ids), [int(parts[-1][-1].argmax())]
+    np.save(out, np.concatenate(parts))
 
 
 def mainline(model: str) -> Any:
@@ -100,7 +132,9 @@ def tokenize(model: str, text: str) -> list[int]:
 
 def main(engine: str, what: str, model: str, *rest: str) -> None:
     if engine == "ik":
-        ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], merge=rest[2:] == ("muge",))
+        ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]), merge=rest[3:] == ("muge",))
+    elif what == "logits":
+        mainline_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]))
     elif what in ("greedy", "next"):
         ask = greedy if what == "greedy" else next_token
         json.dump(ask(model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)

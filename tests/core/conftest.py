@@ -87,12 +87,24 @@ def session() -> Iterator[Callable[..., Session]]:
 
 
 @pytest.fixture
-def ik_logits(tmp_path: Path) -> Callable[[Path, list[int]], NDArray[np.float32]]:
-    """Logits [T, n_vocab] of ik_llama.cpp, from a process of its own."""
+def ik_logits(tmp_path: Path) -> Callable[..., NDArray[np.float32]]:
+    """Logits [T, n_vocab] of ik_llama.cpp, from a process of its own; with `how` "muge" it merges up and gate."""
 
-    def ask(model: Path, tokens: list[int]) -> NDArray[np.float32]:
+    def ask(model: Path, tokens: list[int], ubatch: int = 16, *how: str) -> NDArray[np.float32]:
         out = tmp_path / "logits.npy"
-        _peer("ik", "logits", model, tokens, str(out))
+        _peer("ik", "logits", model, tokens, str(out), str(ubatch), *how)
+        return np.load(out)
+
+    return ask
+
+
+@pytest.fixture
+def mainline_logits(tmp_path: Path) -> Callable[..., NDArray[np.float32]]:
+    """Logits [T + n_more, n_vocab] of llama.cpp, which continues the tokens greedily by `n_more` of its own."""
+
+    def ask(model: Path, tokens: list[int], n_more: int = 0) -> NDArray[np.float32]:
+        out = tmp_path / "logits.npy"
+        _peer("mainline", "logits", model, tokens, str(out), str(n_more))
         return np.load(out)
 
     return ask
