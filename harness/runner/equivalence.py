@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.errors import CoreError
 from harness.engines.protocol import Engine
 from harness.engines.stream import equivalence_tokens, token_stream
 from harness.errors import EngineError
@@ -16,7 +17,7 @@ from harness.records.axes import Axes
 from harness.records.case import Case
 from harness.records.record import Equivalence
 from harness.runner.job import LogitsTask
-from harness.stats.equivalence import CLOSE, CLOSE_ACROSS_ENGINES, compare_logits, perplexity
+from harness.stats.equivalence import CLOSE, CLOSE_ACROSS_ENGINES, compare_logits, with_perplexity
 
 EXACT_AXES = frozenset({"merge_up_gate", "merge_qkv", "merge_up_gate_shared", "threads", "cache", "batch"})
 """The core promises the same bits whatever these are; so it does for split modes none and layer."""
@@ -47,7 +48,7 @@ def check_logits(engine: Engine, case: Case, n_vocab: int, task: LogitsTask) -> 
 
     An engine that has no logits is not checked, with its reason; it is not failed for it.
     """
-    tokens = token_stream(case, n_vocab, equivalence_tokens(n_vocab))
+    tokens, is_text = _tokens(case, n_vocab)
     try:
         logits = engine.logits(tokens.tolist())
     except EngineError as error:
@@ -62,10 +63,19 @@ def check_logits(engine: Engine, case: Case, n_vocab: int, task: LogitsTask) -> 
     found = compare_logits(reference, logits, task.against, tolerance)
     if task.exact and found.verdict == "close":
         found = replace(found, note=f"{found.note}; the same bits were promised")
-    if case.axes.tokens == "text" and reference.shape == logits.shape:
-        both = f"{perplexity(reference, tokens):.4f} and {perplexity(logits, tokens):.4f}"
-        found = replace(found, note=f"{found.note}; perplexity {both}")
-    return found
+    return with_perplexity(found, reference, logits, tokens, tolerance) if is_text else found
+
+
+def _tokens(case: Case, n_vocab: int) -> tuple[NDArray[np.int32], bool]:
+    """The fixed stream, and whether it is real text: that is what a real model is asked, whatever the rows are."""
+    n_tokens = equivalence_tokens(n_vocab)
+    is_real = case.model.path is not None and case.model.stand_in is None and case.axes.engine != "fake"
+    if is_real and case.axes.tokens != "text":
+        try:
+            return token_stream(replace(case, axes=replace(case.axes, tokens="text")), n_vocab, n_tokens), True
+        except CoreError:  # a vocabulary that the core cannot read says nothing about the engine
+            return token_stream(case, n_vocab, n_tokens), False
+    return token_stream(case, n_vocab, n_tokens), case.axes.tokens == "text"
 
 
 def _save(path: Path, logits: NDArray[np.float32]) -> None:

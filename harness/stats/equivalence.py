@@ -3,6 +3,8 @@
 Logits of one fixed stream of tokens, [n_tokens, n_vocab] float32 each, are compared position by position.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
@@ -36,6 +38,21 @@ def compare_logits(reference: Logits, candidate: Logits, against: str = "", tole
     if np.array_equal(reference.view(np.uint32), candidate.view(np.uint32)):
         return Equivalence("identical", against, max_abs=0.0, kl=0.0, top1=1.0, note=_stream(reference))
     return _distance(reference.astype(np.float64), candidate.astype(np.float64), against, tolerance)
+
+
+def with_perplexity(
+    found: Equivalence, reference: Logits, candidate: Logits, tokens: NDArray[np.int32], tolerance: float = CLOSE
+) -> Equivalence:
+    """`found` with both perplexities of real text; INVALID where their logarithms differ by more than `tolerance`.
+
+    Medians forgive a few positions that are far off; the mean that perplexity is does not.
+    """
+    if reference.shape != candidate.shape or not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
+        return found
+    before, after = perplexity(reference, tokens), perplexity(candidate, tokens)
+    note = f"{found.note}; perplexity {before:.4f} and {after:.4f}"
+    far = abs(np.log(after / before)) > tolerance
+    return replace(found, verdict="INVALID" if far else found.verdict, note=note)
 
 
 def perplexity(logits: Logits, tokens: NDArray[np.int32]) -> float:

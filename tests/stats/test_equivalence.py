@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import stats as oracle
 from scipy.special import softmax
 
-from harness.stats.equivalence import CLOSE_ACROSS_ENGINES, compare_logits, perplexity
+from harness.stats.equivalence import CLOSE_ACROSS_ENGINES, compare_logits, perplexity, with_perplexity
 
 
 @pytest.fixture
@@ -99,3 +99,25 @@ def test_other_engines_may_be_further_apart_but_not_permuted(logits: NDArray[np.
     assert compare_logits(logits, other).verdict == "INVALID"
     assert compare_logits(logits, other, tolerance=CLOSE_ACROSS_ENGINES).verdict == "close"
     assert compare_logits(logits, logits[:, ::-1].copy(), tolerance=CLOSE_ACROSS_ENGINES).verdict == "INVALID"
+
+
+def test_perplexity_catches_the_few_positions_that_medians_forgive() -> None:
+    drawn = np.random.default_rng(5)
+    reference = drawn.normal(size=(40, 32)).astype(np.float32)
+    tokens = reference.argmax(axis=-1).astype(np.int32)
+    tokens = np.concatenate([[0], tokens[:-1]]).astype(np.int32)  # the model's own greedy text
+    broken = reference.copy()
+    broken[7] = broken[7][::-1] * 40
+    found = compare_logits(reference, broken, "a")
+    assert found.verdict == "close", "one position in forty moves no median"
+    judged = with_perplexity(found, reference, broken, tokens)
+    assert judged.verdict == "INVALID"
+    assert "perplexity" in judged.note
+    near = reference + np.float32(1e-3) * drawn.normal(size=reference.shape).astype(np.float32)
+    assert with_perplexity(compare_logits(reference, near, "a"), reference, near, tokens).verdict == "close"
+
+
+def test_perplexity_of_what_cannot_be_compared_changes_nothing() -> None:
+    reference = np.ones((4, 8), np.float32)
+    found = compare_logits(reference, np.full((4, 8), np.nan, np.float32), "a")
+    assert with_perplexity(found, reference, np.full((4, 8), np.nan, np.float32), np.zeros(4, np.int32)) == found
