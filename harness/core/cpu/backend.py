@@ -70,7 +70,8 @@ class CpuBackend:
         if tensor.format not in native().formats():
             raise UnsupportedError(f"{tensor.name} is {tensor.format}, which the CPU backend cannot decode")
         try:
-            return native().Matrix(tensor.format, _extent(tensor), tensor.row_bytes, _halves(tensor))
+            packed = tensor.layout == "packed"
+            return native().Matrix(tensor.format, _extent(tensor), tensor.row_bytes, _halves(tensor), packed)
         except ValueError as error:
             raise LoadError(f"{tensor.name} has an impossible shape: {error}") from error
 

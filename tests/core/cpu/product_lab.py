@@ -12,12 +12,16 @@ from harness.core.reference.weights import Room, stored_weight
 Floats = NDArray[np.float32]
 
 
-def cpu_product(name: str, rows: NDArray[np.uint8], x: Floats, kernels: str, threads: int = 1) -> Floats:
-    """float32 [T, rows]."""
+def cpu_product(
+    name: str, rows: NDArray[np.uint8], x: Floats, kernels: str, threads: int = 1, packed: bool = False
+) -> Floats:
+    """float32 [T, rows]; with `packed` from rows that were re-laid, placed in two parts, the later one first."""
     n_rows, n_columns, n_tokens = len(rows), x.shape[1], len(x)
-    matrix = native().Matrix(name, (1, n_rows, n_columns), rows.shape[1], 1)
+    matrix = native().Matrix(name, (1, n_rows, n_columns), rows.shape[1], 1, packed)
     matrix.allocate()
-    matrix.place(0, rows)
+    half = n_rows // 2
+    matrix.place(half, rows[half:])
+    matrix.place(0, rows[:half])
     buffers = [n_columns, n_rows]
     context = native().Context(
         kernels=kernels, ubatch=n_tokens, n_ctx=n_tokens, n_vocab=1, n_threads=threads, buffers=buffers

@@ -68,7 +68,7 @@ class Context {
   }
   void embed(Weight table, Place x) {
     if (table->rows() < n_vocab_) throw std::invalid_argument("the table has fewer rows than the vocabulary");
-    program_.add<Embed>(std::move(table), at(x));
+    program_.add<Embed>(program_.workspace(), std::move(table), at(x));
   }
   void rms_norm(const Weight& norm, float eps, Place x, Place y) {
     program_.add<RmsNorm>(program_.workspace(), norm, eps, at(x), at(y));
@@ -217,11 +217,11 @@ void bind(nb::module_& m) {
       .def(
           "__init__",
           [](Matrix* self, const std::string& format, std::tuple<std::int64_t, std::int64_t, std::int64_t> shape,
-             std::int64_t row_bytes, int halves) {
+             std::int64_t row_bytes, int halves, bool packed) {
             const auto [experts, rows, columns] = shape;
-            new (self) Matrix(format_named(format), {experts, rows, columns, halves}, row_bytes);
+            new (self) Matrix(format_named(format), {experts, rows, columns, halves}, row_bytes, packed);
           },
-          nb::arg("format"), nb::arg("shape"), nb::arg("row_bytes"), nb::arg("halves"))
+          nb::arg("format"), nb::arg("shape"), nb::arg("row_bytes"), nb::arg("halves"), nb::arg("packed") = false)
       .def_prop_ro("n_bytes", &Matrix::size)
       .def("allocate", &Matrix::allocate)
       .def("place",
@@ -291,6 +291,13 @@ void bind(nb::module_& m) {
   m.def("formats", [] {
     std::vector<std::string> names;
     for (const FormatInfo& format : formats()) names.emplace_back(format.name);
+    return names;
+  });
+  m.def("packed_formats", [] {
+    std::vector<std::string> names;
+    for (const FormatInfo& format : formats()) {
+      if (store_of(format) != Store::none) names.emplace_back(format.name);
+    }
     return names;
   });
   m.def("usable_cores", &usable_cores);

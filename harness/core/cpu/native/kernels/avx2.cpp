@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/store.h"
 #include "kernels/vector_avx2.h"
 
 namespace harness {

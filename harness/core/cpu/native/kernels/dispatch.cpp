@@ -23,6 +23,34 @@ Packing packing_of(const FormatInfo& format) {
   return {minimum ? Kind::tiny_min : Kind::tiny, Order::natural, format.bias};
 }
 
+std::array<std::uint8_t, kBlock> bytes_in(Order order) {
+  std::array<std::uint8_t, kBlock> at{};
+  for (int i = 0; i < kBlock; ++i) {
+    const int in_half = i % 16;
+    const int paired = i - in_half + in_half / 4 * 2 + (i & 1) + (i & 2) * 4;
+    at[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(order == Order::natural ? i : paired);
+  }
+  return at;
+}
+
+Store store_of(const FormatInfo& format) {
+  using Named = std::pair<std::string_view, Store>;
+  static constexpr auto kNames = std::to_array<Named>({{"MXFP4", Store::mxfp4},
+                                                       {"Q4_0", Store::q4_0},
+                                                       {"Q4_1", Store::q4_1},
+                                                       {"Q8_0", Store::q8_0},
+                                                       {"Q2_K", Store::q2_k},
+                                                       {"Q4_K", Store::q4_k},
+                                                       {"Q5_K", Store::q5_k},
+                                                       {"Q6_K", Store::q6_k},
+                                                       {"IQ2_XXS", Store::iq2_xxs},
+                                                       {"IQ4_K", Store::iq4_k}});
+  for (const auto& [name, store] : kNames) {
+    if (format.name == name) return store;
+  }
+  return Store::none;
+}
+
 std::span<const Kernels* const> usable_kernels() {
   static const auto tables = [] {
     std::array<const Kernels*, 3> list{&kScalarKernels};

@@ -7,7 +7,9 @@
 //          starts [n][parts][T] (what a sum begins with, undoing the bias), sums [n][groups][T] (-sum of codes)
 // A product kernel adds panel x tile to out [T][16] for each of up to two panels.
 #pragma once
+#include <array>
 #include <cstdint>
+#include <span>
 
 #include "formats/format.h"
 #include "kernels/inline.h"
@@ -23,6 +25,9 @@ enum class Order : std::uint8_t {
   natural,  // 4j, 4j+1, 4j+2, 4j+3
   pairs,    // 16(j/4) + {2i, 2i+1, 8+2i, 9+2i}, i = j%4: an int16 lane meets one codebook entry only
 };
+
+/// Which code of a block stands at each byte of its eight dwords.
+std::array<std::uint8_t, kBlock> bytes_in(Order order);
 
 /// How products are summed; with the format's group size and minimum this names a kernel.
 enum class Kind : std::uint8_t { tiny, tiny_min, tiny_plus_min, grid, small16, small16_min, wide, wide16 };
@@ -53,6 +58,10 @@ INLINE constexpr Shape shape_of(Kind kind) {
   return {};
 }
 
+/// Packed layouts, one per format that has one; see store.h.
+enum class Store : std::uint8_t { none, mxfp4, q4_0, q4_1, q8_0, q2_k, q4_k, q5_k, q6_k, iq2_xxs, iq4_k };
+inline constexpr int kStores = 11;
+
 /// What activations must look like to meet a weight: equal packings may share tiles.
 struct Packing {
   Kind kind;
@@ -63,6 +72,9 @@ struct Packing {
 };
 
 Packing packing_of(const FormatInfo& format);
+
+/// Store::none for a format without a packed layout.
+Store store_of(const FormatInfo& format);
 
 struct Panel {
   const std::uint8_t* codes;
@@ -80,6 +92,14 @@ struct Tile {
 
 using Product = void (*)(const Panel* panels, const Tile& tile, std::int64_t blocks, float* out,
                          std::int64_t out_stride);
+
+/// Adds nothing up before: out[token][16] = 16 packed rows x a tile of at most kStreamTokens, all `blocks` of them.
+using StreamProduct = void (*)(const std::uint8_t* group, const Tile& tile, std::int64_t blocks, float* out);
+inline constexpr int kStreamTokens = 4;  // up to here decoding a stream once per product beats making a panel
+
+/// Blocks first .. first + count of a packed group of `blocks`, as a panel in memory the caller provides.
+using Expand = void (*)(const std::uint8_t* group, std::int64_t blocks, std::int64_t first, std::int64_t count,
+                        std::uint8_t* codes, float* scales, float* minimums);
 
 enum class Activation : std::uint8_t { swiglu, swiglu_oai };
 
@@ -127,6 +147,9 @@ struct Kernels {
   int (*parts)(Kind kind);  // integer sums per block, as `pack` lays out starts
 
   Product product[kKinds][kMaxPanels][kMaxTileTokens];  // [kind][panels - 1][tokens - 1]
+
+  StreamProduct stream_product[kStores][kStreamTokens];  // [store][tokens - 1]
+  Expand expand[kStores];
 
   /// out[token * 16 + row] = the product, for up to 16 rows of plain floats.
   void (*float_product)(FloatType type, const std::uint8_t* rows, std::int64_t row_bytes, int n_rows,

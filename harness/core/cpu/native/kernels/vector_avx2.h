@@ -109,6 +109,61 @@ INLINE Codes load_codes(const std::uint8_t* p) {
   return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
 }
 
+template <int FROM, int N, int TO>
+INLINE __m256i field(__m256i x) {
+  if constexpr (FROM > TO) x = _mm256_srli_epi16(x, FROM - TO);
+  if constexpr (FROM < TO) x = _mm256_slli_epi16(x, TO - FROM);
+  return _mm256_and_si256(x, _mm256_set1_epi8(static_cast<char>(((1 << N) - 1) << TO)));
+}
+template <int FROM, int N, int TO>
+INLINE Codes field(Codes x) {
+  return {field<FROM, N, TO>(x.a), field<FROM, N, TO>(x.b)};
+}
+INLINE Codes both(Codes x, Codes y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+INLINE Codes lookup(const std::uint8_t* table, Codes x) {
+  const __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
+}
+INLINE __m256i load_bytes(const std::uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+INLINE __m256i load_signed_bytes(const std::uint8_t* p) {
+  return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+INLINE __m256i add_where(__m256i x, const std::uint8_t* p, int amount) {
+  const __m256i chosen = _mm256_srai_epi32(load_signed_bytes(p), 31);
+  return _mm256_add_epi8(x, _mm256_and_si256(chosen, _mm256_set1_epi8(static_cast<char>(amount))));
+}
+INLINE Codes add_where(Codes x, const std::uint8_t* p, int amount) {
+  return {add_where(x.a, p, amount), add_where(x.b, p + 8, amount)};
+}
+INLINE void store_codes(std::uint8_t* p, Codes x) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p), x.a);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p) + 1, x.b);
+}
+
+INLINE Lanes16 signed_bytes(const std::uint8_t* p) {
+  return {_mm256_cvtepi32_ps(load_signed_bytes(p)), _mm256_cvtepi32_ps(load_signed_bytes(p + 8))};
+}
+template <int SHIFT, int MASK, int MINUS>
+INLINE __m256 bytes8(const std::uint8_t* p) {
+  const __m256i x = _mm256_and_si256(_mm256_srli_epi32(load_bytes(p), SHIFT), _mm256_set1_epi32(MASK));
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(x, _mm256_set1_epi32(MINUS)));
+}
+template <int SHIFT, int MASK, int MINUS>
+INLINE Lanes16 bytes(const std::uint8_t* p) {
+  return {bytes8<SHIFT, MASK, MINUS>(p), bytes8<SHIFT, MASK, MINUS>(p + 8)};
+}
+INLINE __m256 exponents8(const std::uint8_t* p) {
+  const __m256i e = load_bytes(p);
+  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+  const __m256i is_small = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
+  return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, is_small));
+}
+INLINE Lanes16 exponents(const std::uint8_t* p) { return {exponents8(p), exponents8(p + 8)}; }
+INLINE void prefetch(const std::uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
 constexpr int parts_of(Kind kind) { return shape_of(kind).parts; }
 
 /// Narrow codes: sums in int16, wrapping.

@@ -92,6 +92,44 @@ INLINE Lanes16 to_float(Ints16 x) { return {_mm512_cvtepi32_ps(x.v)}; }
 
 INLINE Codes load_codes(const std::uint8_t* p) { return {_mm512_load_si512(p)}; }
 
+template <int FROM, int N, int TO>
+INLINE Codes field(Codes x) {
+  __m512i moved = x.v;
+  if constexpr (FROM > TO) moved = _mm512_srli_epi16(moved, FROM - TO);
+  if constexpr (FROM < TO) moved = _mm512_slli_epi16(moved, TO - FROM);
+  return {_mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(((1 << N) - 1) << TO)))};
+}
+INLINE Codes both(Codes x, Codes y) { return {_mm512_or_si512(x.v, y.v)}; }
+INLINE Codes lookup(const std::uint8_t* table, Codes x) {
+  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), x.v)};
+}
+INLINE Codes add_where(Codes x, const std::uint8_t* p, int amount) {
+  const __m512i rows = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m512i chosen = _mm512_srai_epi32(rows, 31);
+  return {_mm512_add_epi8(x.v, _mm512_and_si512(chosen, _mm512_set1_epi8(static_cast<char>(amount))))};
+}
+INLINE void store_codes(std::uint8_t* p, Codes x) { _mm512_store_si512(p, x.v); }
+
+INLINE Lanes16 signed_bytes(const std::uint8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+template <int SHIFT, int MASK, int MINUS>
+INLINE Lanes16 bytes(const std::uint8_t* p) {
+  __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  if constexpr (SHIFT > 0) x = _mm512_srli_epi32(x, SHIFT);
+  if constexpr (MASK < 255 >> SHIFT) x = _mm512_and_si512(x, _mm512_set1_epi32(MASK));
+  if constexpr (MINUS != 0) x = _mm512_sub_epi32(x, _mm512_set1_epi32(MINUS));
+  return {_mm512_cvtepi32_ps(x)};
+}
+INLINE Lanes16 exponents(const std::uint8_t* p) {
+  const __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+  const __mmask16 subnormal = _mm512_cmplt_epu32_mask(e, _mm512_set1_epi32(2));
+  return {_mm512_castsi512_ps(_mm512_mask_sllv_epi32(normal, subnormal, _mm512_set1_epi32(0x00200000), e))};
+}
+INLINE void prefetch(const std::uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
 constexpr int parts_of(Kind kind) { return shape_of(kind).groups; }
 
 template <Kind K>

@@ -126,6 +126,45 @@ inline Codes load_codes(const std::uint8_t* p) {
   return out;
 }
 
+/// Bits [FROM, FROM + N) of every byte, moved to bit TO; the others are 0.
+template <int FROM, int N, int TO>
+Codes field(Codes x) {
+  for (std::uint8_t& byte : x.v) byte = static_cast<std::uint8_t>((byte >> FROM & ((1 << N) - 1)) << TO);
+  return x;
+}
+inline Codes both(Codes x, Codes y) {
+  for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] | y.v[i]);
+  return x;
+}
+/// table[x] for bytes below 16.
+inline Codes lookup(const std::uint8_t* table, Codes x) {
+  for (std::uint8_t& byte : x.v) byte = table[byte];
+  return x;
+}
+/// Adds `amount` to the four bytes of every row whose byte at p has its top bit set.
+inline Codes add_where(Codes x, const std::uint8_t* p, int amount) {
+  for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] + (p[i / 4] >> 7) * amount);
+  return x;
+}
+inline void store_codes(std::uint8_t* p, Codes x) { std::memcpy(p, x.v, 64); }
+
+inline Lanes16 signed_bytes(const std::uint8_t* p) {
+  return each<16>([&](int i) { return static_cast<float>(static_cast<std::int8_t>(p[i])); });
+}
+/// (byte >> SHIFT & MASK) - MINUS
+template <int SHIFT, int MASK, int MINUS>
+Lanes16 bytes(const std::uint8_t* p) {
+  return each<16>([&](int i) { return static_cast<float>((p[i] >> SHIFT & MASK) - MINUS); });
+}
+/// 2^(byte - 128)
+inline Lanes16 exponents(const std::uint8_t* p) {
+  return each<16>([&](int i) {
+    const std::uint32_t e = p[i];
+    return std::bit_cast<float>(e < 2 ? 0x00200000U << e : (e - 1) << 23);  // the first two are subnormal
+  });
+}
+inline void prefetch(const std::uint8_t*) {}
+
 constexpr int parts_of(Kind kind) { return shape_of(kind).groups; }
 
 /// Sums of unsigned codes times signed activations, 16 rows.

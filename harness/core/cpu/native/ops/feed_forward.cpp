@@ -389,10 +389,7 @@ MoeDown::MoeDown(Workspace& workspace, Weight down, const Weight& bias, const Fe
 void MoeDown::run(Worker& worker, const Step&, const Range& range) { down_.run(worker, act_, range, routing_, x_, y_); }
 
 FfnUpGate::FfnUpGate(Workspace& workspace, const GateUp& weights, const FeedForwardParams& params, Value h, Value y)
-    : up_gate_(workspace, weights, params, h.columns),
-      everyone_(to_one_expert(workspace.ubatch())),
-      h_(h),
-      y_(y) {
+    : up_gate_(workspace, weights, params, h.columns), everyone_(to_one_expert(workspace.ubatch())), h_(h), y_(y) {
   if (y.columns != params.n_ff) throw std::invalid_argument("the activations are not as wide as gate and up are high");
 }
 

@@ -17,14 +17,14 @@ void store_rows(const float* sums, std::int64_t tokens, int rows, const float* b
 
 }  // namespace
 
-Embed::Embed(Weight table, Value x) : table_(std::move(table)), x_(x) {
+Embed::Embed(Workspace& workspace, Weight table, Value x) : workspace_(workspace), table_(std::move(table)), x_(x) {
   expect("table", *table_, 1, table_->rows(), x.columns);
 }
 
 void Embed::run(Worker& worker, const Step& step, const Range& range) {
   worker.for_each(range.count, [&](std::int64_t i) {
     const std::int64_t token = range.first + i;
-    table_->decode_row(0, step.ids[token], x_.row(token));
+    workspace_.decode_row(worker, *table_, step.ids[token], x_.row(token));
   });
 }
 

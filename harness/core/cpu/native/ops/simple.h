@@ -9,10 +9,11 @@ namespace harness {
 /// x = the table's row of each token.
 class Embed final : public Op {
  public:
-  Embed(Weight table, Value x);
+  Embed(Workspace& workspace, Weight table, Value x);
   void run(Worker& worker, const Step& step, const Range& range) override;
 
  private:
+  Workspace& workspace_;
   Weight table_;
   Value x_;
 };

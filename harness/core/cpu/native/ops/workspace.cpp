@@ -9,17 +9,6 @@ constexpr std::int64_t kAlign = 64;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-/// Which code of a block stands at each byte of a panel's dwords.
-std::array<std::uint8_t, kBlock> bytes_in(Order order) {
-  std::array<std::uint8_t, kBlock> at{};
-  for (int i = 0; i < kBlock; ++i) {
-    const int in_half = i % 16;
-    const int paired = i - in_half + in_half / 4 * 2 + (i & 1) + (i & 2) * 4;
-    at[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(order == Order::natural ? i : paired);
-  }
-  return at;
-}
-
 }  // namespace
 
 Tile Tiles::at(std::int64_t first_token, int tokens, std::int64_t first_block) const {
@@ -56,6 +45,29 @@ void Workspace::multiply(const Worker& worker, const Matrix& matrix, std::int64_
   }
 }
 
+void Workspace::decode_row(const Worker& worker, const Matrix& matrix, std::int64_t row, float* out) const {
+  if (matrix.store() == Store::none) return matrix.decode_row(0, row, out);
+  const FormatInfo& format = matrix.format();
+  const Matrix::Lane from = matrix.lane_of(row);
+  const auto at = bytes_in(packing_of(format).order);
+  const int groups = kBlock / format.group;
+  const std::int64_t all_blocks = matrix.columns() / kBlock;
+  std::uint8_t* memory = local(worker) + local_bytes_ + kSumBytes;
+  for (std::int64_t first = 0; first < all_blocks; first += kPanelBlocks) {
+    const std::int64_t blocks = std::min(kPanelBlocks, all_blocks - first);
+    const Panel panel = expand(memory, nullptr, matrix, 0, from.group, first, blocks);
+    for (std::int64_t block = 0; block < blocks; ++block, out += kBlock) {
+      for (int i = 0; i < kBlock; ++i) {
+        const std::int64_t group = block * groups + at[static_cast<std::size_t>(i)] / format.group;
+        const int code = panel.codes[(block * 8 + i / 4) * 64 + from.lane * 4 + i % 4] - format.bias;
+        const float product = panel.scales[group * kRows + from.lane] * static_cast<float>(code);
+        out[at[static_cast<std::size_t>(i)]] =
+            format.has_minimum ? product - panel.minimums[group * kRows + from.lane] : product;
+      }
+    }
+  }
+}
+
 void Workspace::multiply_floats(const Worker& worker, const Matrix& matrix, std::int64_t expert, const RowGroup& group,
                                 const FloatRows& rows, const TokenRange& tokens, float* out) const {
   auto** x = reinterpret_cast<const float**>(local(worker) + local_bytes_ + kSumBytes);
@@ -68,6 +80,9 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
                                 std::span<const std::int64_t> groups, const Tiles& tiles, const TokenRange& tokens,
                                 float* out) const {
   const TileSplit& split = tokens.split;
+  if (matrix.store() != Store::none && split.count == 1 && split.tokens <= kStreamTokens) {
+    return multiply_streams(matrix, expert, groups, tiles, tokens, out);
+  }
   const auto kind = packing_of(matrix.format()).kind;
   const Shape shape = shape_of(kind);
   const std::int64_t all_blocks = matrix.columns() / kBlock;
@@ -83,7 +98,7 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
       Panel panels[kMaxPanels];
       for (int p = 0; p < n_panels; ++p) {
         panels[p] = expand(memory + p * kPanelBytes, row_memory, matrix, expert,
-                           matrix.group(groups[g + static_cast<std::size_t>(p)]), first, blocks);
+                           groups[g + static_cast<std::size_t>(p)], first, blocks);
       }
       for (std::int64_t i = 0; i < split.count; ++i) {
         Tile tile = tiles.at(tokens.first + split.first(i), split.size(i), first);
@@ -96,14 +111,32 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
   }
 }
 
+/// A few tokens: every group is decoded on its way from memory.
+void Workspace::multiply_streams(const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
+                                 const Tiles& tiles, const TokenRange& tokens, float* out) const {
+  const auto n = static_cast<int>(tokens.split.tokens);
+  const Tile tile = tiles.at(tokens.first, n);
+  const StreamProduct product = kernels_.stream_product[static_cast<int>(matrix.store())][n - 1];
+  for (const std::int64_t group : groups) {
+    product(matrix.stream(expert, group), tile, matrix.columns() / kBlock, out);
+    out += n * kRows;
+  }
+}
+
 Panel Workspace::expand(std::uint8_t* memory, std::uint8_t* row_memory, const Matrix& matrix, std::int64_t expert,
-                        const RowGroup& group, std::int64_t first_block, std::int64_t blocks) const {
+                        std::int64_t index, std::int64_t first_block, std::int64_t blocks) const {
   const FormatInfo& format = matrix.format();
+  const RowGroup group = matrix.group(index);
   const auto at = bytes_in(packing_of(format).order);
   const int groups = kBlock / format.group;
   auto* codes = memory;
   auto* scales = reinterpret_cast<float*>(memory + blocks * 512);
   float* minimums = scales + blocks * groups * kRows;
+  if (matrix.store() != Store::none) {
+    kernels_.expand[static_cast<int>(matrix.store())](matrix.stream(expert, index), matrix.columns() / kBlock,
+                                                      first_block, blocks, codes, scales, minimums);
+    return {codes, scales, minimums};
+  }
   auto* row_codes = reinterpret_cast<std::int8_t*>(row_memory);
   auto* row_scales = reinterpret_cast<float*>(row_memory + kPanelBlocks * kBlock);
   float* row_minimums = row_scales + blocks * groups;

@@ -117,6 +117,9 @@ class Workspace {
   static constexpr int kMaxGroups = 4;
   static constexpr std::int64_t kTokensAtOnce = 264;  // 22 tiles of 12, 44 of 6
 
+  /// All numbers of one row, packed or not.
+  void decode_row(const Worker& worker, const Matrix& matrix, std::int64_t row, float* out) const;
+
   /// Products of groups of one expert with a range of at most kTokensAtOnce tokens: out[group][token][16].
   void multiply(const Worker& worker, const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
                 const Activations& activations, const TokenRange& tokens, float* out) const;
@@ -133,8 +136,10 @@ class Workspace {
   void multiply_panels(const Worker& worker, const Matrix& matrix, std::int64_t expert,
                        std::span<const std::int64_t> groups, const Tiles& tiles, const TokenRange& tokens,
                        float* out) const;
+  void multiply_streams(const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
+                        const Tiles& tiles, const TokenRange& tokens, float* out) const;
   Panel expand(std::uint8_t* memory, std::uint8_t* row_memory, const Matrix& matrix, std::int64_t expert,
-               const RowGroup& group, std::int64_t first_block, std::int64_t blocks) const;
+               std::int64_t index, std::int64_t first_block, std::int64_t blocks) const;
 
   const Kernels& kernels_;
   std::int64_t ubatch_;

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "weights/pack.h"
+
 namespace harness {
 namespace {
 
@@ -13,19 +15,23 @@ namespace {
 }
 
 /// experts * rows * row_bytes, or 0 where that is not a size.
-std::size_t checked_size(const Extent& extent, std::int64_t row_bytes) {
-  std::int64_t rows = 0;
+std::size_t checked_size(std::int64_t experts, std::int64_t rows, std::int64_t row_bytes) {
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(extent.experts, extent.rows, &rows) || __builtin_mul_overflow(rows, row_bytes, &bytes)) {
-    return 0;
-  }
+  if (__builtin_mul_overflow(experts, rows, &rows) || __builtin_mul_overflow(rows, row_bytes, &bytes)) return 0;
   return static_cast<std::size_t>(bytes);
 }
 
 }  // namespace
 
-Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes)
-    : format_(format), extent_(extent), row_bytes_(row_bytes), groups_per_half_(0), size_(0) {
+Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed)
+    : format_(format),
+      extent_(extent),
+      row_bytes_(row_bytes),
+      groups_per_half_(0),
+      store_(packed ? store_of(format) : Store::none),
+      store_bytes_(0),
+      file_size_(0),
+      size_(0) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   for (const std::int64_t n : {extent.experts, extent.rows, extent.columns}) {
     if (n < 1 || n > kMost) refuse(format, "an extent of " + std::to_string(n) + " is out of range");
@@ -39,9 +45,12 @@ Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_
     refuse(format, std::to_string(extent.columns) + " columns take " +
                        std::to_string(format.row_bytes(extent.columns)) + " bytes, not " + std::to_string(row_bytes));
   }
-  size_ = checked_size(extent, row_bytes);
-  if (size_ == 0) refuse(format, "its size overflows");
+  if (packed && store_ == Store::none) refuse(format, "has no packed layout");
+  file_size_ = checked_size(extent.experts, extent.rows, row_bytes);
   groups_per_half_ = (extent.rows / extent.halves + kRows - 1) / kRows;
+  store_bytes_ = packed ? store_extent(store_, extent.columns / kBlock).bytes : 0;
+  size_ = packed ? checked_size(extent.experts, groups(), store_bytes_) : file_size_;
+  if (file_size_ == 0 || size_ == 0) refuse(format, "its size overflows");
 }
 
 void Matrix::allocate() {
@@ -60,10 +69,24 @@ void Matrix::place(std::int64_t first_row, std::span<const std::uint8_t> bytes) 
   }
   if (memory_.size() == 0) refuse(format_, "rows were placed before memory was reserved");
   if (bytes.empty()) return;
+  if (store_ != Store::none) {
+    for (std::size_t i = 0; i < n_rows; ++i) {
+      pack_one(first_row + static_cast<std::int64_t>(i), bytes.data() + i * row_bytes);
+    }
+    return;
+  }
   std::memcpy(memory_.as() + static_cast<std::size_t>(first_row) * row_bytes, bytes.data(), bytes.size());
 }
 
+void Matrix::pack_one(std::int64_t row, const std::uint8_t* bytes) {
+  const Lane to = lane_of(row % extent_.rows);
+  std::uint8_t* group =
+      memory_.as() + static_cast<std::size_t>((row / extent_.rows * groups() + to.group) * store_bytes_);
+  pack_row(format_, store_, bytes, extent_.columns / kBlock, group, to.lane);
+}
+
 void Matrix::map(std::span<const std::uint8_t> bytes) {
+  if (store_ != Store::none) refuse(format_, "cannot be both mapped and packed");
   if (bytes.size() != size_) {
     refuse(format_, "needs " + std::to_string(size_) + " bytes, but " + std::to_string(bytes.size()) + " were mapped");
   }
@@ -75,6 +98,13 @@ RowGroup Matrix::group(std::int64_t index) const {
   const std::int64_t within = index / extent_.halves * kRows;
   const std::int64_t left = height - within;
   return {index % extent_.halves * height + within, static_cast<int>(left < kRows ? left : kRows)};
+}
+
+Matrix::Lane Matrix::lane_of(std::int64_t row) const {
+  const std::int64_t height = extent_.rows / extent_.halves;
+  const std::int64_t half = row / height;
+  const std::int64_t within = row % height;
+  return {within / kRows * extent_.halves + half, static_cast<int>(within % kRows)};
 }
 
 void Matrix::decode_row(std::int64_t expert, std::int64_t row_index, float* out) const {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "formats/format.h"
 #include "kernels/kernels.h"
+#include "kernels/store.h"
 
 namespace harness {
 
@@ -28,7 +29,8 @@ struct RowGroup {
 class Matrix {
  public:
   /// Errors: std::invalid_argument where format, shape and row_bytes disagree; std::bad_alloc.
-  Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes);
+  /// `packed`: rows are re-laid as they are placed; the format must have such a layout.
+  Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed = false);
 
   const FormatInfo& format() const { return format_; }
   std::int64_t experts() const { return extent_.experts; }
@@ -36,7 +38,10 @@ class Matrix {
   std::int64_t columns() const { return extent_.columns; }
   int halves() const { return extent_.halves; }
   std::int64_t row_bytes() const { return row_bytes_; }
+  /// Bytes of the weight as it is held.
   std::size_t size() const { return size_; }
+  /// How groups of rows lie; Store::none: as the file has them.
+  Store store() const { return store_; }
 
   /// Own memory for the rows, zero at first.
   void allocate();
@@ -57,17 +62,33 @@ class Matrix {
     return data_ + (expert * extent_.rows + row) * row_bytes_;
   }
 
-  /// All numbers of one row.
+  /// A packed group; its bytes are laid out as store.h says.
+  const std::uint8_t* stream(std::int64_t expert, std::int64_t group) const {
+    return data_ + (expert * groups() + group) * store_bytes_;
+  }
+  /// Where a row lies: its group, and its lane there.
+  struct Lane {
+    std::int64_t group;
+    int lane;
+  };
+  Lane lane_of(std::int64_t row) const;
+
+  /// All numbers of one row, which is not packed.
   void decode_row(std::int64_t expert, std::int64_t row, float* out) const;
 
   /// Bytes a product reads for one group.
-  std::int64_t group_bytes() const { return kRows * row_bytes_; }
+  std::int64_t group_bytes() const { return store_ == Store::none ? kRows * row_bytes_ : store_bytes_; }
 
  private:
+  void pack_one(std::int64_t row, const std::uint8_t* bytes);
+
   const FormatInfo& format_;
   Extent extent_;
   std::int64_t row_bytes_;
   std::int64_t groups_per_half_;
+  Store store_;
+  std::int64_t store_bytes_;  // of a group
+  std::size_t file_size_;
   std::size_t size_;
   Buffer memory_;
   const std::uint8_t* data_ = nullptr;

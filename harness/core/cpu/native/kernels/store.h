@@ -1,0 +1,156 @@
+// Packed layouts: how 16 rows of a weight lie in memory when they are re-laid for the kernels, one linear stream.
+//
+//   group   supers [columns / 256][16] float16 d (then [16] dmin), for formats of 256-blocks
+//           scales [blocks][bytes of 16 rows], padded to 64 bytes
+//           body   [blocks][vectors of 64 bytes]: dword r of every vector belongs to row r
+// Every byte belongs to one row, so rows may be placed in any order and by several threads at once. A row that is not
+// there is all zeros. Body vectors by planes, j being the vector of codes (columns 4j .. 4j+3 in the format's order):
+//   bytes         8 vectors: code + bias
+//   nibbles       4: j in the low half, j + 4 in the high half
+//   nibbles_bit   4 as above for the low four bits, 1 with the fifth bit of vector j in bit j
+//   nibbles_pair  4 as above, 2 with bits 4 and 5 of vector j in bits 2 (j % 4) .. of vector j / 4
+//   pairs         2 of two bits each, likewise
+//   pairs_sign    2 as above, 1 with the third bit of vector j in bit j
+#pragma once
+#include "kernels/kernels.h"
+
+namespace harness {
+
+enum class Planes : std::uint8_t { bytes, nibbles, nibbles_bit, nibbles_pair, pairs, pairs_sign };
+
+/// What the scales of one block and 16 rows are.
+enum class ScaleForm : std::uint8_t {
+  exponent,       // [16] bytes e: 2^(e - 128)
+  half,           // [16] float16
+  half_minimum,   // [16] float16 scales, [16] float16 minimums
+  super,          // [groups][16] int8, times d
+  super_minimum,  // [16] bytes times d, [16] bytes times dmin
+  super_nibbles,  // [groups][16] bytes: low half times d, high half times dmin
+  super_tables,   // [groups][16] bytes: six bits, minus 32, times d; the top bit says that codes are larger by 4
+};
+
+/// One format's layout. `lookup`: stored numbers are indices of a table, else they are code + bias themselves.
+struct StoreShape {
+  Planes planes;
+  ScaleForm scales;
+  Kind kind;
+  bool lookup;
+  float factor;  // that every d is multiplied by, a power of two
+};
+
+constexpr StoreShape store_shape(Store store) {
+  switch (store) {
+    case Store::none:
+      break;
+    case Store::mxfp4:
+      return {Planes::nibbles, ScaleForm::exponent, Kind::tiny, true, 1.0F};
+    case Store::q4_0:
+      return {Planes::nibbles, ScaleForm::half, Kind::tiny, false, 1.0F};
+    case Store::q4_1:
+      return {Planes::nibbles, ScaleForm::half_minimum, Kind::tiny_min, false, 1.0F};
+    case Store::q8_0:
+      return {Planes::bytes, ScaleForm::half, Kind::wide, false, 1.0F};
+    case Store::q2_k:
+      return {Planes::pairs, ScaleForm::super_nibbles, Kind::small16_min, false, 1.0F};
+    case Store::q4_k:
+      return {Planes::nibbles, ScaleForm::super_minimum, Kind::tiny_min, false, 1.0F};
+    case Store::q5_k:
+      return {Planes::nibbles_bit, ScaleForm::super_minimum, Kind::tiny_plus_min, false, 1.0F};
+    case Store::q6_k:
+      return {Planes::nibbles_pair, ScaleForm::super, Kind::small16, false, 1.0F};
+    case Store::iq2_xxs:
+      return {Planes::pairs_sign, ScaleForm::super, Kind::grid, true, 0.125F};
+    case Store::iq4_k:
+      return {Planes::nibbles, ScaleForm::super_tables, Kind::wide16, true, 1.0F};
+  }
+  return {Planes::bytes, ScaleForm::half, Kind::wide, false, 1.0F};
+}
+
+constexpr int body_bytes(Planes planes) {
+  switch (planes) {
+    case Planes::bytes:
+      return 512;
+    case Planes::nibbles:
+      return 256;
+    case Planes::nibbles_bit:
+      return 320;
+    case Planes::nibbles_pair:
+      return 384;
+    case Planes::pairs:
+      return 128;
+    case Planes::pairs_sign:
+      return 192;
+  }
+  return 0;
+}
+
+/// Bytes of scales for one block and 16 rows.
+constexpr int scale_bytes(ScaleForm form, int groups) {
+  switch (form) {
+    case ScaleForm::exponent:
+      return 16;
+    case ScaleForm::half:
+      return 32;
+    case ScaleForm::half_minimum:
+      return 64;
+    case ScaleForm::super:
+    case ScaleForm::super_nibbles:
+    case ScaleForm::super_tables:
+      return 16 * groups;
+    case ScaleForm::super_minimum:
+      return 32;
+  }
+  return 0;
+}
+
+/// Bytes that 256 columns of 16 rows have in common.
+constexpr int super_bytes(ScaleForm form) {
+  switch (form) {
+    case ScaleForm::exponent:
+    case ScaleForm::half:
+    case ScaleForm::half_minimum:
+      return 0;
+    case ScaleForm::super:
+    case ScaleForm::super_tables:
+      return 32;
+    case ScaleForm::super_minimum:
+    case ScaleForm::super_nibbles:
+      return 64;
+  }
+  return 0;
+}
+
+/// Where the parts of a group of 16 rows begin.
+struct StoreExtent {
+  std::int64_t scales;
+  std::int64_t body;
+  std::int64_t bytes;
+};
+
+constexpr StoreExtent store_extent(Store store, std::int64_t blocks) {
+  const StoreShape shape = store_shape(store);
+  const std::int64_t scales = blocks / 8 * super_bytes(shape.scales);
+  const std::int64_t end = scales + blocks * scale_bytes(shape.scales, shape_of(shape.kind).groups);
+  const std::int64_t body = (end + 63) / 64 * 64;
+  return {scales, body, body + blocks * body_bytes(shape.planes)};
+}
+
+/// What a stored number stands for, code + bias; a multiple of the table's 16 entries may be read.
+struct LookupTable {
+  std::uint8_t values[16];
+};
+
+constexpr LookupTable lookup_of(Store store) {
+  switch (store) {
+    case Store::mxfp4:  // twice the E2M1 value, plus 12
+      return {{12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0}};
+    case Store::iq2_xxs:  // 8, 25, 43, then the same negative, plus 43; what stands behind them is never met
+      return {{51, 68, 86, 0, 35, 18, 0, 0, 51, 68, 86, 0, 35, 18, 0, 0}};
+    case Store::iq4_k:  // plus 128
+      return {{1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241}};
+    default:
+      return {};
+  }
+}
+
+}  // namespace harness

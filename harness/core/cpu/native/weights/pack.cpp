@@ -1,0 +1,215 @@
+#include "weights/pack.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "formats/half.h"
+#include "formats/k_scales.h"
+
+namespace harness {
+namespace {
+
+constexpr std::uint16_t kHalfSign = 0x8000;
+
+/// Where one row's scales go in a group.
+struct Lane {
+  std::uint8_t* supers;
+  std::uint8_t* scales;
+  int lane;
+
+  void put_half(std::uint8_t* base, std::uint16_t half) const { std::memcpy(base + 2 * lane, &half, sizeof half); }
+  void put_byte(std::uint8_t* base, int byte) const { base[lane] = static_cast<std::uint8_t>(byte); }
+  void put_super(std::int64_t block, int n, int which, std::uint16_t half) const {
+    put_half(supers + (block / 8 * n + which) * 32, half);
+  }
+};
+
+/// What the file says about the scales of block `b`, as store.h wants it.
+void pack_scales(Store store, const std::uint8_t* row, std::int64_t b, const Lane& to) {
+  const int within = static_cast<int>(b % 8);
+  switch (store) {
+    case Store::none:
+      return;
+    case Store::mxfp4:
+      return to.put_byte(to.scales + b * 16, row[b * 17]);
+    case Store::q4_0:
+      return to.put_half(to.scales + b * 32, load_u16(row + b * 18));
+    case Store::q8_0:
+      return to.put_half(to.scales + b * 32, load_u16(row + b * 34));
+    case Store::q4_1:
+      to.put_half(to.scales + b * 64, load_u16(row + b * 20));
+      return to.put_half(to.scales + b * 64 + 32, load_u16(row + b * 20 + 2) ^ kHalfSign);
+    case Store::q2_k: {
+      const std::uint8_t* block = row + b / 8 * 84;
+      to.put_super(b, 2, 0, load_u16(block + 80));
+      to.put_super(b, 2, 1, load_u16(block + 82));
+      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, block[2 * within + g]);
+      return;
+    }
+    case Store::q4_k:
+    case Store::q5_k: {
+      const std::uint8_t* block = row + b / 8 * (store == Store::q4_k ? 144 : 176);
+      const ScaleAndMinimum both = k_scale(block + 4, within);
+      to.put_super(b, 2, 0, load_u16(block));
+      to.put_super(b, 2, 1, load_u16(block + 2));
+      to.put_byte(to.scales + b * 32, both.scale);
+      return to.put_byte(to.scales + b * 32 + 16, both.minimum);
+    }
+    case Store::q6_k: {
+      const std::uint8_t* block = row + b / 8 * 210;
+      to.put_super(b, 1, 0, load_u16(block + 208));
+      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, block[192 + 2 * within + g]);
+      return;
+    }
+    case Store::iq2_xxs: {  // d * (0.5 + scale) / 4 = d / 8 * (2 scale + 1)
+      const std::uint8_t* block = row + b / 8 * 66;
+      to.put_super(b, 1, 0, load_u16(block));
+      return to.put_byte(to.scales + b * 16, static_cast<int>(load_u32(block + 6 + within * 8) >> 28) * 2 + 1);
+    }
+    case Store::iq4_k: {
+      const std::uint8_t* block = row + b / 8 * 144;
+      to.put_super(b, 1, 0, load_u16(block));
+      const int tables = load_u16(block + 2) >> (2 * within);
+      const int high = block[4 + within / 2] >> (4 * (within % 2));
+      for (int g = 0; g < 2; ++g) {
+        const int scale = (block[8 + within] >> (4 * g) & 15) | (high >> (2 * g) & 3) << 4;
+        to.put_byte(to.scales + (b * 2 + g) * 16, scale | (tables >> g & 1) << 7);
+      }
+      return;
+    }
+  }
+}
+
+/// The stored number of each code, by code + 128.
+std::array<std::uint8_t, 256> indices_of(const FormatInfo& format, Store store) {
+  std::array<std::uint8_t, 256> indices{};
+  const LookupTable table = lookup_of(store);
+  for (int code = -128; code < 128; ++code) {
+    auto& index = indices[static_cast<std::size_t>(code + 128)];
+    if (!store_shape(store).lookup) {
+      index = static_cast<std::uint8_t>(code + format.bias);
+      continue;
+    }
+    for (int i = 15; i >= 0; --i) {
+      if (table.values[i] == code + format.bias) index = static_cast<std::uint8_t>(i);
+    }
+  }
+  if (store_shape(store).scales == ScaleForm::super_tables) {  // codes of the second table are larger by 4
+    for (int i = 0; i < 16; ++i) {
+      indices[static_cast<std::size_t>(table.values[i] + 4 - format.bias + 128)] = static_cast<std::uint8_t>(i);
+    }
+  }
+  return indices;
+}
+
+const std::array<std::uint8_t, 256>& indices_for(Store store) {
+  static const auto all = [] {
+    std::array<std::array<std::uint8_t, 256>, kStores> tables{};
+    for (const FormatInfo& known : formats()) {
+      if (const Store which = store_of(known); which != Store::none) {
+        tables[static_cast<std::size_t>(which)] = indices_of(known, which);
+      }
+    }
+    return tables;
+  }();
+  return all[static_cast<std::size_t>(store)];
+}
+
+void put(std::uint8_t* body, int vector, int lane, std::uint32_t dword) {
+  std::memcpy(body + vector * 64 + lane * 4, &dword, sizeof dword);
+}
+
+/// Bits BIT .. of each byte of four dwords, side by side.
+std::uint32_t pairs_of(const std::uint32_t* w, int bit) {
+  std::uint32_t packed = 0;
+  for (int s = 0; s < 4; ++s) packed |= (w[s] >> bit & 0x03030303U) << (2 * s);
+  return packed;
+}
+
+std::uint32_t bits_of(const std::uint32_t* w, int bit) {
+  std::uint32_t packed = 0;
+  for (int j = 0; j < 8; ++j) packed |= (w[j] >> bit & 0x01010101U) << j;
+  return packed;
+}
+
+/// One block's 32 stored numbers, eight dwords, into the body's planes.
+void pack_body(Planes planes, const std::uint32_t* w, std::uint8_t* body, int lane) {
+  switch (planes) {
+    case Planes::bytes:
+      for (int j = 0; j < 8; ++j) put(body, j, lane, w[j]);
+      return;
+    case Planes::nibbles:
+    case Planes::nibbles_bit:
+    case Planes::nibbles_pair:
+      for (int j = 0; j < 4; ++j) put(body, j, lane, (w[j] & 0x0f0f0f0fU) | (w[j + 4] & 0x0f0f0f0fU) << 4);
+      if (planes == Planes::nibbles_bit) put(body, 4, lane, bits_of(w, 4));
+      if (planes == Planes::nibbles_pair) {
+        put(body, 4, lane, pairs_of(w, 4));
+        put(body, 5, lane, pairs_of(w + 4, 4));
+      }
+      return;
+    case Planes::pairs:
+    case Planes::pairs_sign:
+      put(body, 0, lane, pairs_of(w, 0));
+      put(body, 1, lane, pairs_of(w + 4, 0));
+      if (planes == Planes::pairs_sign) put(body, 2, lane, bits_of(w, 2));
+      return;
+  }
+}
+
+/// Bytes before the nibbles in blocks whose 16 bytes of nibbles are the body's four dwords as they stand; 0: none.
+int verbatim_nibbles(Store store) {
+  switch (store) {
+    case Store::mxfp4:
+      return 1;
+    case Store::q4_0:
+      return 2;
+    case Store::q4_1:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
+void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body,
+                int lane) {
+  constexpr std::int64_t kAtOnce = 8;
+  const Planes planes = store_shape(store).planes;
+  const auto& indices = indices_for(store);
+  const auto at = bytes_in(packing_of(format).order);
+  std::int8_t codes[kAtOnce * kBlock];
+  float scales[kAtOnce * 2];
+  float minimums[kAtOnce * 2];
+  for (std::int64_t first = 0; first < blocks; first += kAtOnce) {
+    const std::int64_t n = std::min(kAtOnce, blocks - first);
+    format.decode(row, first, n, codes, scales, minimums);
+    for (std::int64_t b = 0; b < n; ++b, body += body_bytes(planes)) {
+      std::uint8_t stored[kBlock];
+      for (std::size_t i = 0; i < kBlock; ++i) {
+        stored[i] = indices[static_cast<std::uint8_t>(codes[b * kBlock + at[i]] + 128)];
+      }
+      std::uint32_t dwords[8];
+      std::memcpy(dwords, stored, sizeof dwords);
+      pack_body(planes, dwords, body, lane);
+    }
+  }
+}
+
+}  // namespace
+
+void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
+              int lane) {
+  const StoreExtent extent = store_extent(store, blocks);
+  const Lane to{group, group + extent.scales, lane};
+  for (std::int64_t block = 0; block < blocks; ++block) pack_scales(store, row, block, to);
+  std::uint8_t* body = group + extent.body;
+  const int nibbles = verbatim_nibbles(store);
+  if (nibbles == 0) return pack_codes(format, store, row, blocks, body, lane);
+  const int stride = format.block_bytes;
+  for (std::int64_t block = 0; block < blocks; ++block, body += 256) {
+    for (int j = 0; j < 4; ++j) put(body, j, lane, load_u32(row + block * stride + nibbles + 4 * j));
+  }
+}
+
+}  // namespace harness
