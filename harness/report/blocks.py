@@ -77,7 +77,7 @@ class Headline:
     sentence: str
     mood: Mood
     verdicts: tuple[Verdict, ...]
-    caution: str = ""
+    cautions: tuple[Prose, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.report import numbers
-from harness.report.blocks import Headline, Mood, Verdict
+from harness.report.blocks import Headline, Mood, Prose, Verdict
 from harness.report.effects import Basis, Effect, PairEffects
 from harness.report.speeds import PHASE_NAME
 from harness.report.variants import Pair
@@ -22,11 +22,16 @@ SUBJECT = {
 
 MOODS: dict[str, Mood] = {"FASTER": "good", "SLOWER": "bad", "SAME": "", "CANNOT TELL": "warn"}
 
-CAUTIONS: dict[Basis, str] = {
-    "disturbed": "Every sample of a side was disturbed by other work on this machine, so there is no verdict on it.",
-    "processes": (
+CAUTIONS: dict[Basis, Prose] = {
+    "disturbed": Prose(
+        "Other work on this machine disturbed every sample of a side, so there is no verdict on it. End what else runs "
+        "here and measure again; “harness doctor” tells what it is.",
+        "warn",
+    ),
+    "processes": Prose(
         "The two sides were measured one after the other, each in a process of its own; the interval allows for "
-        f"processes that differ by {ASSUMED_SD * 100:.1f} %. “harness ab” takes turns and is sharper."
+        f"processes that differ by {ASSUMED_SD * 100:.1f} %. “harness ab” takes turns and is sharper.",
+        "quiet",
     ),
 }
 
@@ -36,20 +41,20 @@ def headline(found: PairEffects) -> Headline:
     pair = found.pair
     if found.obstacle:
         return Headline(_about(pair), f"{subject(pair)}: no verdict, because {found.obstacle}.", "bad", ())
-    told = [_clause(effect, first=position == 0) for position, effect in enumerate(found.effects)]
+    told = [_clause(effect) for effect in found.effects]
     verdicts = [_verdict(effect) for effect in found.effects]
     if found.load_change_s is not None:
         told.append(f"load {_load_change(found.load_change_s)}")
         verdicts.append(Verdict("load", _load_change(found.load_change_s), "", "to the first logits", ""))
     mood = MOODS[found.effects[0].result.verdict]
     return Headline(
-        _about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts), _caution(found)
+        _about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts), _cautions(found)
     )
 
 
-def _caution(found: PairEffects) -> str:
+def _cautions(found: PairEffects) -> tuple[Prose, ...]:
     bases = {effect.basis for effect in found.effects}
-    return " ".join(text for basis, text in CAUTIONS.items() if basis in bases)
+    return tuple(text for basis, text in CAUTIONS.items() if basis in bases)
 
 
 def subject(pair: Pair) -> str:
@@ -63,35 +68,39 @@ def subject(pair: Pair) -> str:
 
 
 def _opening(pair: Pair, effects: Sequence[Effect]) -> str:
-    makes = effects[0].result.verdict in {"FASTER", "SLOWER"}
+    verbs = {"FASTER": " makes", "SLOWER": " makes", "SAME": " leaves"}
     switch = (pair.base.value(pair.axis), pair.other.value(pair.axis)) == ("off", "on") and pair.axis in SUBJECT
-    if switch:
-        return f"{subject(pair)} makes" if makes else f"{subject(pair)} leaves"
-    return f"{subject(pair)}:"
+    return subject(pair) + (verbs.get(effects[0].result.verdict, ":") if switch else ":")
 
 
-def _clause(effect: Effect, *, first: bool) -> str:
+def _clause(effect: Effect) -> str:
     result, name = effect.result, PHASE_NAME[effect.phase]
     interval = numbers.change_interval(result.low, result.high)
+    amount = numbers.percent(abs(result.ratio - 1))
     if result.verdict == "SAME":
         return f"{name} the same"
-    if result.verdict == "CANNOT TELL":
-        return f"{name} undecided {interval}" if first else f"{name} cannot be told {interval}"
-    amount = numbers.percent(abs(result.ratio - 1))
     if result.verdict == "FASTER":
         return f"{name} {amount} faster {interval}"
-    return f"{name} {amount} slower {numbers.change_interval(2 - result.high, 2 - result.low)}"
+    if result.verdict == "SLOWER":
+        return f"{name} {amount} slower {numbers.change_interval(2 - result.high, 2 - result.low)}"
+    return f"{name} cannot be told {interval}" if _has_interval(effect) else f"{name} cannot be told"
 
 
 def _verdict(effect: Effect) -> Verdict:
-    result = effect.result
-    interval = f"{numbers.change_interval(result.low, result.high)} %"
+    result, name = effect.result, PHASE_NAME[effect.phase]
+    if not _has_interval(effect):
+        return Verdict(name, "?", "", "cannot tell", "warn")
     words = {"FASTER": "faster", "SLOWER": "slower", "SAME": "the same", "CANNOT TELL": "cannot tell"}
     word = words[result.verdict]
     if result.pairs_needed:
         word += f": about {numbers.count(result.pairs_needed)} pairs would settle it"
-    name = PHASE_NAME[effect.phase]
+    interval = f"{numbers.change_interval(result.low, result.high)} %"
     return Verdict(name, numbers.change(result.ratio), interval, word, MOODS[result.verdict])
+
+
+def _has_interval(effect: Effect) -> bool:
+    """Disturbed or single samples have no figure that a first screen should show."""
+    return effect.basis != "disturbed" and effect.result.low > 0
 
 
 def _load_change(seconds: float) -> str:

@@ -79,8 +79,8 @@ def _part(part: Part, *, alone: bool) -> Iterator[str]:
         about = f" ({escape(found.about)})" if found.about else ""
         yield f"**{escape(found.sentence)}**{about}"
         yield ""
-    for caution in dict.fromkeys(found.caution for found in part.headlines if found.caution):
-        yield from (escape(caution), "")
+    for caution in dict.fromkeys(caution for found in part.headlines for caution in found.cautions):
+        yield from (escape(caution.text), "")
     for section in part.sections:
         yield from _section(section, "##" if alone else "###")
 

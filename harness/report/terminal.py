@@ -58,8 +58,8 @@ def _show_part(part: Part, console: Console, *, alone: bool) -> None:
     for found in part.headlines:
         about = f" ({found.about})" if found.about else ""
         console.print(Text(found.sentence + about, style=f"bold {MOODS[found.mood]}".strip()))
-    for caution in dict.fromkeys(found.caution for found in part.headlines if found.caution):
-        console.print(Text(caution, style="dim"))
+    for caution in dict.fromkeys(caution for found in part.headlines for caution in found.cautions):
+        console.print(Text(caution.text, style=MOODS[caution.mood]))
     for section in part.sections:
         _show_section(section, console)
 

@@ -40,7 +40,7 @@ def both(off: list[int], on: list[int], test: made.Test = PP) -> list[Record]:
         ([1096, 1097, 1095], [1000, 1001, 999], "Merging makes PP 9.6 % faster [9.5, 9.7]; load +0.0 s."),
         ([1000, 1002, 998], [1050, 1052, 1048], "Merging makes PP 4.8 % slower [4.7, 4.8]; load +0.0 s."),
         ([1000, 1001, 999], [1001, 1000, 1000], "Merging leaves PP the same; load +0.0 s."),
-        ([1000, 1200, 900], [1100, 1000, 950], "Merging leaves PP undecided [−57.1, 138.6]; load +0.0 s."),
+        ([1000, 1200, 900], [1100, 1000, 950], "Merging: PP cannot be told [−57.1, 138.6]; load +0.0 s."),
     ],
 )
 def test_the_sentence_says_what_the_samples_say(off: list[int], on: list[int], said: str) -> None:
@@ -81,10 +81,10 @@ def test_sides_measured_one_after_the_other_carry_a_caution() -> None:
     off = exact(PP, merge=False, times=[1096, 1097, 1095])
     on = exact(PP, merge=True, times=[1000, 1001, 999], start=1_000)
     (part,) = records_document([off, on]).parts
-    assert part.headlines[0].caution.startswith("The two sides were measured one after the other")
+    assert part.headlines[0].cautions[0].text.startswith("The two sides were measured one after the other")
     assert part.headlines[0].sentence == "Merging makes PP 9.6 % faster [3.8, 15.8]; load +0.0 s."
     (taking_turns,) = records_document(both([1096, 1097, 1095], [1000, 1001, 999])).parts
-    assert taking_turns.headlines[0].caution == ""
+    assert taking_turns.headlines[0].cautions == ()
 
 
 def test_samples_that_were_all_disturbed_give_no_verdict() -> None:
@@ -92,8 +92,9 @@ def test_samples_that_were_all_disturbed_give_no_verdict() -> None:
     row = on.rows[0]
     busy = replace(row, samples=tuple(replace(sample, state="contended") for sample in row.samples))
     (part,) = records_document([off, replace(on, rows=(busy,))]).parts
-    assert part.headlines[0].sentence.startswith("Merging leaves PP undecided")
-    assert "disturbed by other work" in part.headlines[0].caution
+    assert part.headlines[0].sentence == "Merging: PP cannot be told; load +0.0 s."
+    assert part.headlines[0].verdicts[0].figure == "?"
+    assert "disturbed every sample" in part.headlines[0].cautions[0].text
 
 
 def test_sides_that_took_turns_are_paired_by_round() -> None:
