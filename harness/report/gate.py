@@ -61,7 +61,7 @@ def gate_table(series: Sequence[Series], key: str = "gate", caption: str = "") -
 
 def gate_document(history: History, between: Sequence[Commit] = ()) -> Document:
     """The same for a terminal: the series that are not quiet, or all where all are."""
-    history = clean(history)
+    history, between = clean(history), clean(tuple(between))
     loud = [s for s in history.series if s.verdict not in QUIET]
     mood = MOODS[by_gravity(history.series)[0].verdict] if history.series else ""
     blocks: list[Block] = [Prose(headline(history), mood), gate_table(loud or history.series)]
@@ -78,7 +78,7 @@ def gate_document(history: History, between: Sequence[Commit] = ()) -> Document:
 
 def gate_markdown(history: History, between: Sequence[Commit] = ()) -> str:
     """A pull request's comment: the headline, what is not quiet, and all the rest folded away."""
-    history = clean(history)
+    history, between = clean(history), clean(tuple(between))
     loud = [s for s in history.series if s.verdict not in QUIET]
     quiet = [s for s in history.series if s.verdict in QUIET]
     mark = {True: "🔴", False: "🟢"}[any(s.verdict == "SLOWER" for s in history.series)]
