@@ -3,11 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
+from harness.cli.disturbances import Finding, disturbances
 from harness.config.search import GET_SMOLLM2, SMOLLM2, find_model
 from harness.core.devices import usable_cores, usable_cuda
 from harness.core.plan.text import format_bytes
@@ -17,25 +16,15 @@ from harness.telemetry.culprits import culprits
 from harness.telemetry.fingerprint import fingerprint
 from harness.telemetry.frequency import throttle_count
 
-Grade = Literal["good", "note", "bad"]
 PEERS = {"ik_wheel": "ik_llama_cpp", "xllamacpp": "xllamacpp"}
 MEMINFO = Path("/proc/meminfo")
 LOW_BYTES = 4 << 30
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`note` makes figures worse, `bad` prevents runs; `advice` is what to do about it."""
-
-    grade: Grade
-    what: str
-    text: str
-    advice: str = ""
-
-
 def checkup(results: Path) -> Iterator[Finding]:
     """All findings; takes about half a second, in which other processes are watched."""
     yield from _processor()
+    yield from disturbances()
     yield from _others()
     yield _memory()
     yield from (_disk(name, folder) for name, folder in (("results", results), ("made models", cache_folder())))
