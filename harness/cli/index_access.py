@@ -1,6 +1,5 @@
 """The index a command works on: opened, brought up to date with the records, closed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +27,17 @@ HERE = Path()
 
 @contextmanager
 def open_results(results: Path, database: str | None) -> "Iterator[Index]":
-    """The index of the records below `results`, up to date. Says what could not be read."""
+    """The index of the records below `results`, up to date; empty, and no folder is made, where there are none.
+
+    Says what could not be read.
+    """
     from harness.store.index import open_index  # noqa: PLC0415  SQLAlchemy is slow to import
 
+    if not results.is_dir() and database is None:
+        database = "sqlite://"
     index = open_index(where(results, database))
     try:
-        for warning in index.sync(results).warnings:
+        for warning in index.sync(results).warnings if results.is_dir() else ():
             say(warning)
         yield index
     finally:
@@ -44,4 +48,4 @@ def where(results: Path, database: str | None) -> str | Path:
     """The database a command means."""
     from harness.store.index import FILE  # noqa: PLC0415
 
-    return database or os.environ.get("HARNESS_DB") or results / FILE
+    return database or results / FILE

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DataError
 
 from harness.errors import ResultError
 from harness.records.json import from_json
@@ -22,6 +22,7 @@ from harness.store.llama_bench_fields import EXPORT_FIELDS, field_type
 from harness.store.llama_bench_out import cell
 from harness.store.llama_bench_rows import commit_of, flatten
 from harness.store.measures import measures
+from harness.store.parsed import storable
 from harness.store.runs import INFO, RERUN_NOTE, read_record
 from harness.store.schema import INDEX_SCHEMA, LLAMA_BENCH, META, METADATA, RECORDS, RUNS, SERIES, SESSIONS
 
@@ -175,7 +176,12 @@ def _take_in(
             except ResultError as error:
                 warnings.append(str(error))
                 continue
-            _put_record(connection, run, file, changed[file], record)
+            try:
+                with connection.begin_nested():
+                    _put_record(connection, run, file, changed[file], record)
+            except (DataError, OverflowError) as error:  # a number or a text that no column holds
+                warnings.append(f"{results / file}: cannot be indexed ({str(error).splitlines()[0]})")
+                continue
             n_records += 1
     return n_records, tuple(warnings)
 
@@ -198,10 +204,10 @@ def _read_info(folder: Path) -> RunInfo:
 def _put_run(connection: Connection, root: str, info: RunInfo, state: str) -> None:
     values = {
         "root": root,
-        "config_name": info.config_name,
+        "config_name": storable(info.config_name),
         "started": info.started,
         "harness_commit": info.harness_commit,
-        "device_class": info.fingerprint.device_class,
+        "device_class": storable(info.fingerprint.device_class),
         "n_cases": len(info.cases),
         "rerun_of": next((text for name, text in info.notes if name == RERUN_NOTE), ""),
     }
@@ -218,13 +224,13 @@ def _put_record(connection: Connection, run: str, file: str, state: str, record:
     connection.execute(delete(RECORDS).where(RECORDS.c.run == run, RECORDS.c.file == file))
     row = insert(RECORDS).values(
         run=run,
-        case_id=record.case.case_id,
+        case_id=storable(record.case.case_id),
         file=file,
         file_state=state,
         status=record.status,
         test_time=record.test_time,
-        commit=commit_of(record),
-        imported_from=record.imported_from,
+        commit=storable(commit_of(record)),
+        imported_from=storable(record.imported_from),
         schema=record.schema,
     )
     key = connection.execute(row).inserted_primary_key
@@ -246,11 +252,11 @@ def _put_sessions(connection: Connection, number: int, record: Record) -> None:
     new = [
         {
             "series_id": series_id,
-            "model": key.model,
-            "engine": key.engine,
-            "device": key.device,
-            "device_class": key.device_class,
-            "test": key.test,
+            "model": storable(key.model),
+            "engine": storable(key.engine),
+            "device": storable(key.device),
+            "device_class": storable(key.device_class),
+            "test": storable(key.test),
             "metric": key.metric,
             "axes": json.dumps(key.axes, sort_keys=True),
         }
@@ -267,7 +273,7 @@ def _put_sessions(connection: Connection, number: int, record: Record) -> None:
             "sd": measure.sd,
             "n_samples": measure.n_samples,
             "state": measure.state,
-            "note": measure.note,
+            "note": storable(measure.note),
         }
         for measure in found
     ]
@@ -276,4 +282,4 @@ def _put_sessions(connection: Connection, number: int, record: Record) -> None:
 
 
 def _as_column(name: str, value: str | float) -> str | float | bool:
-    return bool(value) if field_type(name) == "bool" else value
+    return bool(value) if field_type(name) == "bool" else storable(value)

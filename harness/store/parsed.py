@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.store.llama_bench_fields import Value, field_type
 from harness.store.llama_bench_rows import FlatRow
 
+V = TypeVar("V")
 _NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 
 
@@ -36,7 +38,7 @@ def typed(name: str, text: str) -> Value:
 def sound(fields: Mapping[str, Value]) -> dict[str, Value]:
     """The fields every reader can take: known ones of their type only, and text that files and databases can hold."""
     named = ((name, value) for name, value in fields.items() if _NAME.fullmatch(name))
-    return {name: _storable(value) for name, value in named if _fits(name, value)}
+    return {name: storable(value) for name, value in named if _fits(name, value)}
 
 
 def _fits(name: str, value: Value) -> bool:
@@ -45,6 +47,8 @@ def _fits(name: str, value: Value) -> bool:
     return isinstance(value, bool | int | float) and abs(value) < 2**63  # what a column holds; nan is not less
 
 
-def _storable(value: Value) -> Value:
-    """Text without NUL and lone surrogates."""
-    return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else value
+def storable(value: V) -> V:
+    """Text without NUL and lone surrogates; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "").encode("utf-8", "replace").decode()  # type: ignore[return-value]

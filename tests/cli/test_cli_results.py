@@ -192,3 +192,12 @@ def test_the_index_is_made_anew_after_any_damage(folder: Path) -> None:
     assert (rebuilt.exit_code, rebuilt.stdout) == (0, "44 records indexed, 0 files left out\n")
     assert ask(folder, "history", "pp", "--repo", folder).exit_code == 0
     assert len(ask(folder, "db", "show").stdout.splitlines()) == 11
+
+
+def test_comparing_two_files_leaves_nothing_behind(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        age = AGES["mainline 2026-07"]
+        (tmp_path / f"{name}.md").write_text(as_md(age, rows(age)))
+    result = call("compare", tmp_path / "a.md", tmp_path / "b.md", "--results", tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.md", "b.md"]

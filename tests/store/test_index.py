@@ -216,3 +216,22 @@ def contents(index: Index) -> list[tuple[Any, ...]]:
     joined = query.join(RECORDS, RECORDS.c.run == RUNS.c.run).join(SESSIONS, SESSIONS.c.record == RECORDS.c.id)
     with reading(index.engine) as connection:
         return sorted(map(tuple, connection.execute(joined)))
+
+
+def test_a_record_with_text_or_numbers_no_column_holds_costs_nobody_else_their_place(
+    where: str, tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path / "r", "2026-01-01-a", record(), record(case_id="nul"), record(case_id="huge"))
+    for path in folder.glob("case-*"):
+        content = json.loads(path.read_text())
+        if content["case"]["case_id"] == "nul":
+            content["case"]["model"]["name"] = content["load"]["model_type"] = "a\0b"
+            path.write_text(json.dumps(content))
+        elif content["case"]["case_id"] == "huge":
+            path.write_text(json.dumps(content | {"load": content["load"] | {"model_size": 10**30}}))
+    index = open_index(where)
+    done = index.sync(tmp_path / "r")
+    assert done.n_records == 2
+    assert len(done.warnings) == 1
+    assert count(index, RECORDS) == 2
+    index.close()
