@@ -41,6 +41,7 @@ class Contention:
     migrations: int | None = None
     mean_mhz: float | None = None
     throttle: tuple[str, ...] = ()
+    waited: float | None = None  # time our threads, added up, waited for a core, over the sample's time
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,11 @@ FOREIGN_CORES = 0.10
 """A tenth of one core: above what an idle machine's own daemons take, below what one busy process takes."""
 FOREIGN_SHARE = 0.01
 """On large machines daemons add up; one percent of all cores is let pass."""
+WAITED_SHARE = 0.05
+"""Of a sample's time, for which our threads, added up, had work and no core. Exact, so that it finds a disturbance in
+samples shorter than a clock tick."""
+OWN_SHARE = 0.97
+"""Beyond it the cores were ours, and who waited, waited for threads of its own: more of them than cores."""
 TICKS_OF_DOUBT = 3
 """Busy time is counted in ticks: a short sample is not called contended for less than these."""
 
@@ -32,6 +37,7 @@ class Edge:
     mhz: float | None
     throttle_count: int | None
     reasons: tuple[str, ...] = ()
+    waited_ns: int | None = None
 
 
 class ContentionProbe:
@@ -55,6 +61,7 @@ class ContentionProbe:
         """A snapshot, well under a millisecond; take it just before and just after the timed part."""
         ours = [found for pid in self._pids if (found := counters.process(pid, self._proc)) is not None]
         moved = [p.migrations for p in ours if p.migrations is not None]
+        waited = [p.waited_ns for p in ours if p.waited_ns is not None]
         return Edge(
             monotonic_ns=time.monotonic_ns(),
             boottime_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
@@ -66,6 +73,7 @@ class ContentionProbe:
             mhz=core_mhz(),
             throttle_count=throttle_count(),
             reasons=self._throttle_reasons(),
+            waited_ns=sum(waited) if waited else None,
         )
 
     def between(self, start: Edge, end: Edge) -> Contention:
@@ -74,6 +82,8 @@ class ContentionProbe:
         busy, own = _grown(start.busy_ns, end.busy_ns), _grown(start.own_ns, end.own_ns)
         foreign = None if busy is None or own is None else max(busy - own, 0)
         stalled = _grown(start.stalled_ns, end.stalled_ns)
+        waited = _grown(start.waited_ns, end.waited_ns)
+        alone = own is not None and own > OWN_SHARE * elapsed * self.n_cores
         clocks = [mhz for mhz in (start.mhz, end.mhz) if mhz is not None]
         return Contention(
             foreign_cpu=None if foreign is None else min(foreign / (elapsed * self.n_cores), 1.0),
@@ -82,6 +92,7 @@ class ContentionProbe:
             migrations=_grown(start.migrations, end.migrations),
             mean_mhz=sum(clocks) / len(clocks) if clocks else None,
             throttle=_throttling(start, end, elapsed),
+            waited=None if waited is None else 0.0 if alone else waited / elapsed,
         )
 
     def disturbance(self, contention: Contention, elapsed_ns: int) -> str:
@@ -92,6 +103,8 @@ class ContentionProbe:
         foreign = (contention.foreign_cpu or 0.0) * self.n_cores
         if foreign > max(FOREIGN_CORES, FOREIGN_SHARE * self.n_cores) + doubt:
             return f"other processes used {foreign:.2f} of {self.n_cores} cores"
+        if (contention.waited or 0.0) > WAITED_SHARE:
+            return f"our threads waited for a core for {contention.waited:.0%} of the time"
         return ""
 
 

@@ -17,6 +17,7 @@ class ProcessCounters:
     major_faults: int
     migrations: int | None
     rss_bytes: int
+    waited_ns: int | None = None  # of all live threads, for a core, though they had work
 
 
 def busy_ns(proc: Path = PROC) -> int | None:
@@ -49,6 +50,7 @@ def process(pid: int, proc: Path = PROC) -> ProcessCounters | None:
         major_faults=int(fields[9]) + int(fields[10]),
         migrations=_migrations(proc / str(pid) / "task"),
         rss_bytes=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
+        waited_ns=_waited_ns(proc / str(pid) / "task"),
     )
 
 
@@ -66,6 +68,20 @@ def _cpu_clock_ns(pid: int) -> int | None:
         return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:
         return None
+
+
+def _waited_ns(tasks: Path) -> int | None:
+    """The scheduler's run delay, summed over the live threads: exact where busy time is counted in ticks."""
+    total = None
+    try:
+        threads = list(tasks.iterdir())
+    except OSError:
+        return None
+    for thread in threads:
+        fields = (_read(thread / "schedstat") or "").split()
+        if len(fields) == 3:
+            total = (total or 0) + int(fields[1])
+    return total
 
 
 def _migrations(tasks: Path) -> int | None:

@@ -49,6 +49,22 @@ def test_a_short_sample_is_not_condemned_for_the_coarseness_of_ticks(probe: Cont
     assert probe.disturbance(found, 20_000_000) == ""
 
 
+def test_a_short_sample_whose_threads_had_to_wait_for_a_core_is_disturbed(probe: ContentionProbe) -> None:
+    span = 5_000_000
+    found = probe.between(edge(waited_ns=7), edge(span, busy_ns=TICK_NS, own_ns=span, waited_ns=7 + span // 10))
+    assert found.waited == pytest.approx(0.1)
+    assert probe.disturbance(found, span) == "our threads waited for a core for 10% of the time"
+    calm = probe.between(edge(waited_ns=0), edge(span, busy_ns=TICK_NS, own_ns=span, waited_ns=span // 50))
+    assert probe.disturbance(calm, span) == ""
+
+
+def test_who_has_more_threads_than_cores_waits_for_itself(probe: ContentionProbe) -> None:
+    everything = edge(SECOND, busy_ns=2 * SECOND, own_ns=2 * SECOND, waited_ns=2 * SECOND)
+    found = probe.between(edge(waited_ns=0), everything)
+    assert found.waited == 0
+    assert probe.disturbance(found, SECOND) == ""
+
+
 def test_a_daemons_crumbs_do_not_disturb(probe: ContentionProbe) -> None:
     assert probe.disturbance(Contention(foreign_cpu=0.04), SECOND) == ""
     assert probe.disturbance(Contention(), SECOND) == ""

@@ -54,3 +54,17 @@ def test_our_own_time_is_known_more_finely_than_a_tick() -> None:
     assert before is not None
     assert after is not None
     assert after.cpu_ns - before.cpu_ns >= 2_000_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="needs a kernel that counts run delays")
+def test_waiting_for_a_core_is_counted_for_every_thread(tmp_path: Path) -> None:
+    for thread, waited in (("7", 300), ("8", 40)):
+        folder = tmp_path / "7" / "task" / thread
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(f"1000 {waited} 3\n")
+    (tmp_path / "7" / "stat").write_text(f"7 (x) R {' '.join(['0'] * 49)}\n")
+    counters = proc.process(7, tmp_path)
+    assert counters is not None
+    assert counters.waited_ns == 340
+    assert (found := proc.process(os.getpid())) is not None
+    assert found.waited_ns is not None
