@@ -17,6 +17,8 @@ MEANING = {
     "interrupted": "stopped by the user",
 }
 
+WORDS = {"oom": "out of memory", "timeout": "timed out"}
+
 
 def section(records: Sequence[Record]) -> Section | None:
     """A row per case that is not ok, with the end of its stderr behind a disclosure."""
@@ -44,7 +46,8 @@ def section(records: Sequence[Record]) -> Section | None:
 
 def outcome(record: Record) -> str:
     """The outcome in a word; INVALID goes before everything."""
-    return "INVALID" if record.equivalence.verdict == "INVALID" or record.status == "invalid" else record.status
+    wrong = record.equivalence.verdict == "INVALID" or record.status == "invalid"
+    return "INVALID" if wrong else WORDS.get(record.status, record.status)
 
 
 def reason(record: Record) -> str:
