@@ -90,8 +90,6 @@ def _candidates(series: NDArray[np.float64]) -> list[int]:
 
 def _p_value(part: NDArray[np.float64]) -> float:
     """The chance of as large a step anywhere in `part` if its order meant nothing."""
-    if part.size < 2 * FEWEST:
-        return 1.0
     rng = np.random.default_rng(_SEED)
     shuffled = rng.permuted(np.tile(part, (PERMUTATIONS, 1)), axis=1)
     seen = float(_largest_step(part[None, :])[0])

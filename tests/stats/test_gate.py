@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.stats.gate import Judgement, Rules, SeriesNights, judge, suspects
+from harness.stats.changes import change_points
+from harness.stats.gate import Judgement, Rules, SeriesNights, baselines, judge, suspects
 
 RULES = Rules()
 
@@ -152,3 +153,12 @@ def test_two_fresh_sessions_far_from_each_other_are_both_taken() -> None:
     slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.1))
     found = verdict(slow, {"s3": [3.0 - 0.3, 3.0 + 0.1]})
     assert found.ratio == pytest.approx(math.exp(-0.1), rel=1e-3)
+
+
+def test_a_step_below_the_floor_neither_begins_nor_ends_a_level() -> None:
+    values = 3.0 + np.random.default_rng(5).normal(0, 0.0012, 20) - 0.004 * (np.arange(20) >= 12)
+    assert [c.index for c in change_points(values.tolist())] == [12]
+    nudged = change(suite(sd=0.0012), 3, lambda s: replace(s, nights=tuple((float(v),) for v in values)))
+    base = baselines(nudged, RULES)[3]
+    assert base is not None
+    assert base.n == 20

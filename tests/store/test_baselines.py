@@ -114,3 +114,12 @@ def test_commits_are_described_and_those_between_are_listed(repository: Reposito
     assert [c.subject for c in repository.between("a", "c")] == ["change c", "change b"]
     assert repository.between("a", "unknown") == ()
     assert repository.resolve("--help") == ""
+
+
+def test_a_machine_without_git_knows_nothing_and_fails_at_nothing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert repository.resolve("a") == ""
+    assert repository.ancestors("a") == ()
+    assert repository.described(["a"]) == ()

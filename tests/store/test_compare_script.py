@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from made_records import record, row, sweep_record
 
+from harness.errors import ResultError
 from harness.records.axes import Axes
 from harness.records.record import Record
 from harness.store.llama_bench_out import render
@@ -118,3 +119,8 @@ def test_the_sqlite_file_replaces_the_one_before_it(tmp_path: Path) -> None:
     assert database.execute("SELECT COUNT(*) FROM llama_bench").fetchone() == (4,)
     database.close()
     assert [p.name for p in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="cannot be written"):
+        write_sqlite(two_commits(), tmp_path / "no" / "such" / "x.sqlite")
