@@ -7,7 +7,17 @@ import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName
 from harness.core.cuda.dense import ACTIVATIONS
-from harness.core.cuda.launches import TILE, Inputs, Launches, Routing, integer
+from harness.core.cuda.launches import (
+    MMA_ROWS,
+    MMA_THREADS,
+    MMA_TILE,
+    TILE,
+    Inputs,
+    Launches,
+    Routing,
+    integer,
+    use_mma,
+)
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
@@ -30,6 +40,26 @@ class _Halves:
         """Addresses and shape, as the fused kernel takes them."""
         shape = (integer(n_ff), integer(self.gate.rows), integer(self.gate.columns))
         return self.gate.row(0), self.up.row(self.merged_rows), self.gate.stride, *shape
+
+
+@dataclass(frozen=True)
+class _ExpertKernel:
+    """A kernel of experts.cu and its twin in experts_mma.cu, whose blocks make `mma_rows` rows of the result."""
+
+    entry: str
+    weight: DeviceTensor
+    rows: int
+    mma_rows: int
+
+    def by_rows(self, n_tokens: int) -> tuple[KernelName, tuple[int, int], int]:
+        """Name, grid but for the experts, and threads."""
+        name = KernelName("experts", self.entry, self.weight.format)
+        return name, (-(-self.rows // 128), -(-n_tokens // TILE)), 128
+
+    def by_mma(self, n_tokens: int) -> tuple[KernelName, tuple[int, int], int]:
+        """As `by_rows`, on tensor cores."""
+        name = KernelName("experts_mma", f"{self.entry}_mma", self.weight.format)
+        return name, (-(-self.rows // self.mma_rows), -(-n_tokens // MMA_TILE)), MMA_THREADS
 
 
 def route(launches: Launches, op: Op) -> None:
@@ -58,9 +88,9 @@ def moe_up_gate(launches: Launches, op: Op) -> None:
     inputs = launches.quantized(halves.gate, launches.rooms.value(op.inputs[0]))
     kind = integer(ACTIVATIONS[str(op.params["activation"])])
     if op.params["fused"]:
-        args = (*halves.arguments(n_ff), *inputs, halves.gate_bias, halves.up_bias, *routing.arguments(routing.top_k))
-        name = KernelName("experts", "expert_gate_up", halves.gate.format)
-        _per_expert(launches, op, name, n_ff, lambda first: (*args, first, kind, act))
+        ends = (halves.gate_bias, halves.up_bias, *routing.arguments(routing.top_k))
+        kernel = _ExpertKernel("expert_gate_up", halves.gate, n_ff, MMA_ROWS // 2)
+        _per_expert(launches, op, kernel, halves.arguments(n_ff), inputs, lambda first: (*ends, first, kind, act))
         return
     gate, up, stride = _unfused_halves(launches, op, halves, inputs, routing, n_ff)
     grid = (-(-n_ff // 128), routing.n_slots, 1)
@@ -116,18 +146,27 @@ def _expert_product(
 ) -> None:
     weight = launches.weight(op, role)
     shape = (weight.row(0), weight.stride, integer(weight.rows), integer(weight.columns))
-    args = (*shape, *inputs, launches.bias(op, role), *routing.arguments(per_input))
-    name = KernelName("experts", "expert_product", weight.format)
-    _per_expert(launches, op, name, weight.rows, lambda first: (*args, first, y))
+    ends = (launches.bias(op, role), *routing.arguments(per_input))
+    kernel = _ExpertKernel("expert_product", weight, weight.rows, MMA_ROWS)
+    _per_expert(launches, op, kernel, shape, inputs, lambda first: (*ends, first, y))
 
 
-def _per_expert(launches: Launches, op: Op, name: KernelName, rows: int, arguments: _ByExpert) -> None:
+def _per_expert(
+    launches: Launches,
+    op: Op,
+    kernel: _ExpertKernel,
+    shape: tuple[Argument, ...],
+    inputs: Inputs,
+    ends: _ByExpert,
+) -> None:
     """One grid for all experts, or one for each where the path is per_expert."""
-    n_expert = int(op.params["n_expert"])
+    n_expert, n_tokens = int(op.params["n_expert"]), launches.extent.n_tokens
     # How many slots an expert gets is known on the device alone; no token picks an expert twice.
-    grid = (-(-rows // 128), -(-launches.extent.n_tokens // TILE))
+    by_mma = use_mma(kernel.weight, n_tokens * int(op.params["top_k"]) // n_expert)
+    name, grid, threads = kernel.by_mma(n_tokens) if by_mma else kernel.by_rows(n_tokens)
+    taken = inputs[1:] if by_mma else inputs
     if op.params.get("path") != "per_expert":
-        launches.add(name, (*grid, n_expert), 128, *arguments(integer(0)))
+        launches.add(name, (*grid, n_expert), threads, *shape, *taken, *ends(integer(0)))
         return
     for expert in range(n_expert):
-        launches.add(name, (*grid, 1), 128, *arguments(integer(expert)))
+        launches.add(name, (*grid, 1), threads, *shape, *taken, *ends(integer(expert)))

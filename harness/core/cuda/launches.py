@@ -15,6 +15,12 @@ from harness.core.program.op import Op
 
 TILE = 8
 """Tokens a product's thread takes at a time; see kernels/product.cu."""
+MMA_ROWS, MMA_TILE, MMA_THREADS = 128, 64, 256
+"""A block's rows, tokens and threads in kernels/tile_mma.cuh."""
+
+MMA_TOKENS = 16
+"""From so many tokens a matrix (on average: an expert) is multiplied by mma, see kernels/tile_mma.cuh. A guess: no card
+has been at hand to measure where the two cross, and the bits are the same on both sides."""
 
 Inputs = tuple[Address | None, Address | None, Address | None]
 """Activations as kernels take them: float values, or int8 codes and scales."""
@@ -139,10 +145,20 @@ class Launches:
         y: Address,
         n_tokens: int,
     ) -> None:
-        name = KernelName("product", "product", weight.format)
-        grid = (-(-rows // 128), -(-n_tokens // TILE), 1)
         shape = (weight.row(first), weight.stride, integer(rows), integer(weight.columns))
-        self.add(name, grid, 128, *shape, *inputs, bias, residual, y, integer(rows), integer(n_tokens))
+        ends = (bias, residual, y, integer(rows), integer(n_tokens))
+        if use_mma(weight, n_tokens):
+            grid = (-(-rows // MMA_ROWS), -(-n_tokens // MMA_TILE), 1)
+            name = KernelName("product_mma", "product_mma", weight.format)
+            self.add(name, grid, MMA_THREADS, *shape, *inputs[1:], *ends)
+            return
+        name = KernelName("product", "product", weight.format)
+        self.add(name, (-(-rows // 128), -(-n_tokens // TILE), 1), 128, *shape, *inputs, *ends)
+
+
+def use_mma(weight: DeviceTensor, n_tokens: int) -> bool:
+    """Whether `n_tokens` rows of activations meet this weight on tensor cores."""
+    return weight.is_quantized and n_tokens >= MMA_TOKENS
 
 
 def integer(value: int) -> np.int32:

@@ -30,7 +30,7 @@ from harness.core.reference.state import Routing as Expected
 
 N_CTX = 300
 """More than one chunk of attention, and no multiple of one."""
-UBATCH = 33
+UBATCH = 66
 UNTOUCHED = 0xA5
 """Not the emulator's poison: NaN and anything is NaN, and would look untouched."""
 _F16_TOLERANCE = 1e-3

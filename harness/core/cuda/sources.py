@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.cuda.api import KernelName
+from harness.core.formats.grids import NAMES as GRIDS
 from harness.core.formats.grids import grid
+from harness.core.formats.table import BY_NAME
 
 KERNELS = Path(__file__).parent / "kernels"
-_GRIDS = ("iq2_xxs",)
+CODES_ONLY = frozenset({"experts_mma", "product_mma"})
+"""Sources that multiply codes, which plain floats do not have."""
+
 _INCLUDE = re.compile(r'#include "([^"]+)"')
 
 
@@ -24,14 +28,18 @@ def instances() -> tuple[KernelName, ...]:
     """Every compilation there is, as source and format; `entry` is left empty."""
     names = []
     for source in sorted(path.stem for path in KERNELS.glob("*.cu")):
-        known = formats() if takes_format(source) else {""}
+        known = (_with_codes() if source in CODES_ONLY else formats()) if takes_format(source) else {""}
         names += [KernelName(source, "", name) for name in sorted(known)]
     return tuple(names)
 
 
+def _with_codes() -> frozenset[str]:
+    return frozenset(name for name in formats() if BY_NAME[name].group)
+
+
 def takes_format(source: str) -> bool:
     """Whether the source is compiled once per weight format."""
-    return any("#include FORMAT_FILE" in text for text in _included(KernelName(source, "", "f32"), KERNELS))
+    return any("#include FORMAT_FILE" in text for text in _included(KernelName(source, "", "Q8_0"), KERNELS))
 
 
 def definitions(kernel: KernelName) -> tuple[str, ...]:
@@ -47,7 +55,7 @@ def cache_folder() -> Path:
 
 def generated_headers() -> Path:
     """A folder with the codebooks as headers, made from the table that all backends share."""
-    texts = {f"grid_{name}.cuh": _grid_header(name) for name in _GRIDS}
+    texts = {f"grid_{name}.cuh": _grid_header(name) for name in GRIDS}
     folder = cache_folder() / f"headers-{_digest(*texts.values())}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -86,7 +94,7 @@ def _included(kernel: KernelName, sources: Path) -> list[str]:
 def _text(name: str, sources: Path) -> str:
     """A source or a generated header; the emulator's own headers are known to its build."""
     grid_name = name.removeprefix("grid_").removesuffix(".cuh")
-    if grid_name in _GRIDS:
+    if grid_name in GRIDS:
         return _grid_header(grid_name)
     path = sources / name
     return path.read_text() if path.exists() else ""

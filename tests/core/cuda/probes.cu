@@ -2,15 +2,18 @@
 #include "gpu.cuh"
 
 // Fragments as registers: a [32][4], b [32][2], d [32][4]; d grows by the product, in one step and in sm_75's.
-extern "C" __global__ void multiply_s8(const uint32_t* a, const uint32_t* b, int* d, int* by_parts) {
+extern "C" __global__ void multiply_s8(const uint32_t* a, const uint32_t* b, int* d, int* by_parts, int* by_halves) {
     const int lane = threadIdx.x;
     const uint32_t left[4] = {a[4 * lane], a[4 * lane + 1], a[4 * lane + 2], a[4 * lane + 3]};
     const uint32_t right[2] = {b[2 * lane], b[2 * lane + 1]};
     int sum[4] = {d[4 * lane], d[4 * lane + 1], d[4 * lane + 2], d[4 * lane + 3]};
-    int parts[4] = {sum[0], sum[1], sum[2], sum[3]};
+    int parts[4] = {sum[0], sum[1], sum[2], sum[3]}, halves[4] = {sum[0], sum[1], sum[2], sum[3]};
     mma_s8_16832(sum, left, right);
-    mma_s8_by_8816(parts, left, right);
+    mma_s8_16832_by_8816(parts, left, right);
+    mma_s8_16816(halves, left[0], left[1], right[0]);
+    mma_s8_16816(halves, left[2], left[3], right[1]);
     for (int i = 0; i < 4; i++) {
+        by_halves[4 * lane + i] = halves[i];
         d[4 * lane + i] = sum[i];
         by_parts[4 * lane + i] = parts[i];
     }
@@ -24,7 +27,7 @@ extern "C" __global__ void multiply_f16(const uint32_t* a, const uint32_t* b, fl
     float sum[4] = {d[4 * lane], d[4 * lane + 1], d[4 * lane + 2], d[4 * lane + 3]};
     float parts[4] = {sum[0], sum[1], sum[2], sum[3]};
     mma_f16_16816(sum, left, right);
-    mma_f16_by_1688(parts, left, right);
+    mma_f16_16816_by_1688(parts, left, right);
     for (int i = 0; i < 4; i++) {
         d[4 * lane + i] = sum[i];
         by_parts[4 * lane + i] = parts[i];

@@ -13,8 +13,8 @@ from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide
 from harness.core.cuda.sources import formats
 
 PRESETS = ("tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama", "tiny-mixtral")
-RUNS = [(1, 0), (7, 3), (9, 255), (1, 270)]
-"""(tokens, position): one token, a ragged few, across a chunk of keys, and decoding in the second chunk."""
+RUNS = [(1, 0), (7, 3), (9, 255), (65, 11), (1, 270)]
+"""(tokens, position): one token, a ragged few, across a chunk of keys, by mma, and decoding in the second chunk."""
 
 Device = Callable[..., EmulatedDevice]
 Made = Callable[..., Path]

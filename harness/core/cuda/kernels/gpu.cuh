@@ -46,6 +46,10 @@ inline void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b
 inline void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     simt::mma_f16(16, d, a, b, "mma.m16n8k16.f16");
 }
+inline void mma_s8_16816(int (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    const uint32_t a[2] = {a0, a1};
+    simt::mma_s8(16, 16, d, a, &b, "mma.m16n8k16.s8");
+}
 inline void mma_s8_8816(int (&d)[2], uint32_t a, uint32_t b) { simt::mma_s8(8, 16, d, &a, &b, "mma.m8n8k16.s8"); }
 inline void mma_f16_1688(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
     const uint32_t a[2] = {a0, a1};
@@ -95,6 +99,11 @@ __device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4]
         : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+__device__ __forceinline__ void mma_s8_16816(int (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a0), "r"(a1), "r"(b));
+}
 __device__ __forceinline__ void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
@@ -141,24 +150,29 @@ __device__ __forceinline__ void load_matrix_x2_transposed(uint32_t (&d)[2], cons
 #endif
 
 // The same fragments out of the smaller products that sm_75 has.
-__device__ __forceinline__ void mma_s8_by_8816(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+__device__ __forceinline__ void mma_s8_16816_by_8816(int (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
     int upper[2] = {d[0], d[1]}, lower[2] = {d[2], d[3]};
-    mma_s8_8816(upper, a[0], b[0]);
-    mma_s8_8816(lower, a[1], b[0]);
-    mma_s8_8816(upper, a[2], b[1]);
-    mma_s8_8816(lower, a[3], b[1]);
+    mma_s8_8816(upper, a0, b);
+    mma_s8_8816(lower, a1, b);
     d[0] = upper[0], d[1] = upper[1], d[2] = lower[0], d[3] = lower[1];
 }
-__device__ __forceinline__ void mma_f16_by_1688(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+__device__ __forceinline__ void mma_s8_16832_by_8816(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    mma_s8_16816_by_8816(d, a[0], a[1], b[0]);
+    mma_s8_16816_by_8816(d, a[2], a[3], b[1]);
+}
+__device__ __forceinline__ void mma_f16_16816_by_1688(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     mma_f16_1688(d, a[0], a[1], b[0]);
     mma_f16_1688(d, a[2], a[3], b[1]);
 }
 
 #if !defined(SIMT) && __CUDA_ARCH__ < 800
+__device__ __forceinline__ void mma_s8_16816(int (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    mma_s8_16816_by_8816(d, a0, a1, b);
+}
 __device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    mma_s8_by_8816(d, a, b);
+    mma_s8_16832_by_8816(d, a, b);
 }
 __device__ __forceinline__ void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    mma_f16_by_1688(d, a, b);
+    mma_f16_16816_by_1688(d, a, b);
 }
 #endif

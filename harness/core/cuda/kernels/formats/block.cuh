@@ -23,10 +23,34 @@ __device__ __forceinline__ int subtract_bytes(uint32_t bytes, uint32_t offset) {
     return static_cast<int>(((bytes | high) - offset * 0x01010101u) ^ high);
 }
 
+// Byte by byte, without carries from one to the next.
+__device__ __forceinline__ int add_bytes(uint32_t a, uint32_t b) {
+    return static_cast<int>(((a & 0x7f7f7f7fu) + (b & 0x7f7f7f7fu)) ^ ((a ^ b) & 0x80808080u));
+}
+
+// Bit i of the low four to the lowest of byte i.
+__device__ __forceinline__ uint32_t spread_bits(uint32_t bits) {
+    return (bits & 1u) | (bits & 2u) << 7 | (bits & 4u) << 14 | (bits & 8u) << 21;
+}
+
+__device__ __forceinline__ uint32_t load_pair(const uint8_t* bytes) { return bytes[0] | bytes[1] << 8; }
+
+// The low nibble of byte i / 2, or the high one.
+__device__ __forceinline__ int nibble(const uint8_t* bytes, int i) { return bytes[i / 2] >> i % 2 * 4 & 15; }
+
+// Two bits, four to a byte.
+__device__ __forceinline__ int bit_pair(const uint8_t* bytes, int i) { return bytes[i / 4] >> i % 4 * 2 & 3; }
+
+__device__ __forceinline__ int bit(const uint8_t* bytes, int i) { return bytes[i / 8] >> i % 8 & 1; }
+
+// Four 3-bit indices, one in the low bits of each byte, as __byte_perm wants them.
+__device__ __forceinline__ uint32_t select_bytes(uint32_t indices) {
+    return (indices & 7u) | (indices >> 4 & 0x70u) | (indices >> 8 & 0x700u) | (indices >> 12 & 0x7000u);
+}
+
 // Four 4-bit indices, one in the low half of each byte, to their entries of a table of 16 int8 in four words.
 __device__ __forceinline__ int look_up_4(const uint32_t (&table)[4], uint32_t indices) {
-    const uint32_t select =
-        (indices & 7u) | (indices >> 4 & 0x70u) | (indices >> 8 & 0x700u) | (indices >> 12 & 0x7000u);
+    const uint32_t select = select_bytes(indices);
     const uint32_t low = __byte_perm(table[0], table[1], select), high = __byte_perm(table[2], table[3], select);
     const uint32_t upper = (indices >> 3 & 0x01010101u) * 255u;
     return static_cast<int>((low & ~upper) | (high & upper));

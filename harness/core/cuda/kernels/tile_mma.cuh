@@ -1,0 +1,156 @@
+// 128 weight rows times 64 tokens by int8 mma, in the order docs/numerics.md fixes: integer sums of a group are exact,
+// then one fma per group, blocks ascending. So every element has the bits that dot.cuh gives it.
+//
+// Shared memory, twice, so that one step of 64 columns is fetched while the last is multiplied:
+//   weight_codes [128 rows][4 chunks of 16 int8], decoded from the file's blocks by the thread that owns (row, block)
+//   token_codes  [64 tokens][4 chunks], by cp.async
+// Chunk c of row r lies at r * 4 + (c ^ (r >> 1 & 3)): ldmatrix and 16-byte stores meet every bank once.
+//
+// 256 threads: warps 4 x 2, each 32 rows x 32 tokens; sum[i][j] are the accumulators of m16n8 tile (i, j).
+#pragma once
+#include FORMAT_FILE
+
+#ifdef PLAIN
+#error "plain floats have no codes to multiply; use dot.cuh"
+#endif
+
+constexpr int tile_rows = 128, tile_tokens = 64, tile_threads = 256, step_blocks = 2;
+constexpr int groups = 32 / group, minimums = has_minimum ? groups : 0, row_scales = groups + minimums;
+
+// Where a thread's accumulators lie in the tile: rows row() and row() + 8 (elements 0, 1 and 2, 3), tokens token(), + 1.
+struct Corner {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    __device__ __forceinline__ int row(int i) const { return warp % 4 * 32 + i * 16 + lane / 4; }
+    __device__ __forceinline__ int token(int j) const { return warp / 4 * 32 + j * 8 + lane % 4 * 2; }
+};
+
+__device__ __forceinline__ int chunk_at(int row, int chunk) { return row * 4 + (chunk ^ (row >> 1 & 3)); }
+
+// One group's products of an m16n8 tile: all 32 columns of a block, or its lower or upper 16.
+__device__ __forceinline__ void multiply_group(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], int part) {
+    if (group == 32) {
+        mma_s8_16832(d, a, b);
+    } else if (part == 0) {
+        mma_s8_16816(d, a[0], a[1], b[0]);
+    } else {
+        mma_s8_16816(d, a[2], a[3], b[1]);
+    }
+}
+
+// sum += one block of 32 columns. weight_scales [row_scales][128] and token_scales [64] are the block's.
+__device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, const uint4* token_codes, int block,
+                                                  const float* weight_scales, const float* token_scales,
+                                                  float (&sum)[2][4][4]) {
+    const Corner corner;
+    const int lane = corner.lane;
+    uint32_t a[2][4];
+    for (int i = 0; i < 2; i++) {
+        const int row = corner.row(i) - lane / 4 + lane % 8 + (lane >> 3 & 1) * 8;
+        load_matrix_x4(a[i], weight_codes + chunk_at(row, 2 * block + (lane >> 4)));
+    }
+#pragma unroll
+    for (int pair = 0; pair < 2; pair++) {
+        uint32_t b[4];
+        const int token = corner.warp / 4 * 32 + pair * 16 + lane % 8 + (lane >> 4) * 8;
+        load_matrix_x4(b, token_codes + chunk_at(token, 2 * block + (lane >> 3 & 1)));
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int j = 2 * pair + half;
+            const uint32_t columns[2] = {b[2 * half], b[2 * half + 1]};
+            int totals[2][4] = {};
+            if (has_minimum) {
+                const uint32_t ones[4] = {0x01010101u, 0x01010101u, 0x01010101u, 0x01010101u};
+                for (int part = 0; part < groups; part++) multiply_group(totals[part], ones, columns, part);
+            }
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+                int products[2][4] = {};
+                for (int part = 0; part < groups; part++) multiply_group(products[part], a[i], columns, part);
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    const float scale = token_scales[corner.token(j) + e % 2];
+                    const float* of_row = weight_scales + corner.row(i) + e / 2 * 8;
+                    float value = sum[i][j][e];
+                    for (int part = 0; part < groups; part++) {
+                        const float both = __fmul_rn(of_row[part * tile_rows], scale);
+                        value = __fmaf_rn(__int2float_rn(products[part][e]), both, value);
+                    }
+                    for (int part = 0; part < minimums; part++) {
+                        const float both = __fmul_rn(of_row[(groups + part) * tile_rows], scale);
+                        value = __fmaf_rn(-__int2float_rn(totals[part][e]), both, value);
+                    }
+                    sum[i][j][e] = value;
+                }
+            }
+        }
+    }
+}
+
+// sum = the tile's products. `own_row`: the weights of tile row threadIdx.x % 128, or null, which counts as zeros;
+// token_rows [64] in shared memory: the row of `codes` and `scales` each tile token takes.
+__device__ __forceinline__ void multiply_tile(const uint8_t* own_row, int n_columns, const int8_t* __restrict__ codes,
+                                              const float* __restrict__ scales, const int* token_rows,
+                                              float (&sum)[2][4][4]) {
+    SHARED(uint4, weight_codes, 2 * tile_rows * 4);
+    SHARED(uint4, token_codes, 2 * tile_tokens * 4);
+    SHARED(float, weight_scales, 2 * step_blocks * row_scales * tile_rows);
+    SHARED(float, token_scales, 2 * step_blocks * tile_tokens);
+    const int thread = threadIdx.x, n_blocks = n_columns / 32, n_steps = (n_blocks + step_blocks - 1) / step_blocks;
+    const int row = thread % tile_rows, block_of_row = thread / tile_rows;      // the block this thread decodes
+    const int token = thread / 4, chunk = thread % 4;                           // the chunk this thread copies
+    const int scaled_token = thread % tile_tokens, scaled_block = thread / tile_tokens;  // the scale, while below 2
+    Block block;
+    float token_scale = 0.0f;
+
+    const auto fetch = [&](int step, int to) {
+        const int first = step * step_blocks;
+        if (first + chunk / 2 < n_blocks) {
+            const size_t from = (static_cast<size_t>(token_rows[token]) * n_blocks + first) * 32 + chunk * 16;
+            copy_async_16(token_codes + to * tile_tokens * 4 + chunk_at(token, chunk), codes + from);
+        }
+        copy_async_commit();
+        if (own_row != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
+        if (scaled_block < step_blocks && first + scaled_block < n_blocks) {
+            token_scale = scales[static_cast<size_t>(token_rows[scaled_token]) * n_blocks + first + scaled_block];
+        }
+    };
+    const auto store = [&](int to) {
+        uint4* out = weight_codes + to * tile_rows * 4;
+        const uint4 low = {static_cast<uint32_t>(block.codes[0]), static_cast<uint32_t>(block.codes[1]),
+                           static_cast<uint32_t>(block.codes[2]), static_cast<uint32_t>(block.codes[3])};
+        const uint4 high = {static_cast<uint32_t>(block.codes[4]), static_cast<uint32_t>(block.codes[5]),
+                            static_cast<uint32_t>(block.codes[6]), static_cast<uint32_t>(block.codes[7])};
+        out[chunk_at(row, 2 * block_of_row)] = low;
+        out[chunk_at(row, 2 * block_of_row + 1)] = high;
+        float* row_out = weight_scales + (to * step_blocks + block_of_row) * row_scales * tile_rows + row;
+        for (int part = 0; part < groups; part++) row_out[part * tile_rows] = block.scale[part];
+        for (int part = 0; part < minimums; part++) row_out[(groups + part) * tile_rows] = block.minimum[part];
+        if (scaled_block < step_blocks) {
+            token_scales[(to * step_blocks + scaled_block) * tile_tokens + scaled_token] = token_scale;
+        }
+        copy_async_wait<0>();
+    };
+
+    for (int i = 0; i < 8; i++) block.codes[i] = 0;
+    for (int part = 0; part < 2; part++) block.scale[part] = block.minimum[part] = 0.0f;
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 4; j++) {
+            for (int e = 0; e < 4; e++) sum[i][j][e] = 0.0f;
+        }
+    }
+    fetch(0, 0);
+    store(0);
+    __syncthreads();
+    for (int step = 0; step < n_steps; step++) {
+        const int now = step % 2;
+        if (step + 1 < n_steps) fetch(step + 1, 1 - now);
+#pragma unroll 1
+        for (int index = 0; index < min(step_blocks, n_blocks - step * step_blocks); index++) {
+            const int at = now * step_blocks + index;
+            add_block_of_tile(weight_codes + now * tile_rows * 4, token_codes + now * tile_tokens * 4, index,
+                              weight_scales + at * row_scales * tile_rows, token_scales + at * tile_tokens, sum);
+        }
+        if (step + 1 < n_steps) store(1 - now);
+        __syncthreads();
+    }
+}

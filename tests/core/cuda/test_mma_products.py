@@ -1,0 +1,76 @@
+"""Products by int8 mma give the bits of the row-by-row kernels, for every format, ragged in every dimension."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.core.cuda.api import Address, KernelName, Launch
+from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
+from harness.core.cuda.launches import MMA_THREADS, MMA_TOKENS
+from harness.core.cuda.sources import formats
+from harness.core.formats.random import random_rows
+from harness.core.formats.table import BY_NAME
+
+QUANTISED = sorted(name for name in formats() if BY_NAME[name].group)
+N_ROWS, N_TOKENS = 150, 70
+"""A second tile of each, mostly empty."""
+
+
+def products(device: EmulatedDevice, name: str, n_columns: int) -> list[Any]:
+    """[T, rows] by the row kernel and by mma, of random weights and activations."""
+    fmt, random = BY_NAME[name], np.random.default_rng(4)
+    rows = random_rows(fmt, N_ROWS, n_columns, random)
+    codes = random.integers(-127, 128, (N_TOKENS, n_columns), np.int8)
+    scales = random.uniform(0.001, 0.1, (N_TOKENS, n_columns // 32)).astype(np.float32)
+    bias, residual = (random.normal(size=shape).astype(np.float32) for shape in (N_ROWS, (N_TOKENS, N_ROWS)))
+    weights, codes_at, scales_at, bias_at, residual_at = (
+        place(device, data) for data in (rows, codes, scales, bias, residual)
+    )
+    shape = (weights, np.uint64(rows.shape[1]), np.int32(N_ROWS), np.int32(n_columns))
+    found = []
+    for entry, grid, threads, values in (
+        ("product", (2, 9, 1), 128, (None,)),
+        ("product_mma", (2, 2, 1), MMA_THREADS, ()),
+    ):
+        y = Address(device.allocate(N_TOKENS * N_ROWS * 4, "y"))
+        ends = (bias_at, residual_at, y, np.int32(N_ROWS), np.int32(N_TOKENS))
+        args = (*shape, *values, codes_at, scales_at, *ends)
+        device.launch(Launch(KernelName(entry, entry, name), grid, threads, args))
+        found.append(device.download(y, N_TOKENS * N_ROWS * 4).view(np.float32))
+    return found
+
+
+def place(device: EmulatedDevice, data: Any) -> Address:
+    address = Address(device.allocate(data.nbytes, "data"))
+    device.upload(address, data)
+    return address
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_mma_gives_the_bits_of_the_row_kernel_in_every_format(name: str) -> None:
+    by_rows, by_mma = products(EmulatedDevice(), name, 256 if BY_NAME[name].block == 256 else 288)
+    assert np.isfinite(by_rows).all()
+    assert np.array_equal(by_rows, by_mma)
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("name", ["MXFP4", "Q2_K", "Q4_K", "IQ4_KS"])
+def test_mma_is_free_of_races_and_right_under_every_schedule(
+    name: str, schedule: Schedule, device: Callable[..., EmulatedDevice]
+) -> None:
+    by_rows, by_mma = products(device(schedule, seed=9), name, 256 if BY_NAME[name].block == 256 else 96)
+    assert np.array_equal(by_rows, by_mma)
+
+
+@pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
+def test_a_large_ubatch_gives_the_bits_of_small_ones(
+    preset: str, made: Callable[..., Any], session: Callable[..., Any]
+) -> None:
+    tokens = np.random.default_rng(2).integers(0, 331, 100)
+    small, large = (
+        session(made(preset), "cuda-emulated:0", ubatch=ubatch, n_ctx=128).logits(tokens)
+        for ubatch in (MMA_TOKENS - 1, 100)
+    )
+    assert np.array_equal(small, large)
