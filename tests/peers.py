@@ -2,6 +2,7 @@
 
 ik logits MODEL TOKENS OUT.npy UBATCH [muge]   float32 [T, n_vocab] by ik_llama.cpp
 mainline logits MODEL TOKENS OUT.npy N  float32 [T + N, n_vocab] by llama.cpp: N greedy tokens follow the T
+mainline perplexity MODEL TOKENS WINDOW JSON: a number, over the second half of each window as llama-perplexity has it
 mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
 mainline next MODEL TOKENS N            JSON: [[length, [[token, logprob], ...]], ...] over N tokens, for some lengths
 mainline tokenize MODEL TEXTFILE        JSON: token ids by llama.cpp
@@ -60,30 +61,54 @@ def ik_logits(model: str, tokens: list[int], out: str, ubatch: int, *, merge: bo
     np.save(out, np.ctypeslib.as_array(lib.llama_get_logits(context), (len(tokens), n_vocab)))
 
 
-def mainline_logits(model: str, tokens: list[int], out: str, n_more: int) -> None:
-    """Straight from its libllama: the server tells probabilities only, and of some tokens none."""
-    from harness.engines.libllama import array
-    from harness.engines.xllamacpp import MainlineLibrary
-    from harness.records.axes import Axes
+class Mainline:
+    """llama.cpp's libllama itself: its server tells probabilities only, and of some tokens none."""
 
-    library, axes = MainlineLibrary(), Axes()
-    handle = library.load(model, axes)
-    if not handle:
-        sys.exit(f"llama.cpp could not load {model}. {library.last_words()}")
-    context = library.context(handle, axes, 512, N_THREADS)
-    if not context:
-        sys.exit(f"llama.cpp could not make a context. {library.last_words()}")
-    n_vocab = library.facts(handle).n_vocab
-    parts: list[Any] = []
-    position, ids = 0, tokens
-    while position < len(tokens) + n_more:
-        inputs = array(ids)
-        if library.decode(context, library.batch(inputs, 0, len(ids), position, all_logits=True)) != 0:
-            sys.exit(f"llama.cpp could not decode. {library.last_words()}")
-        library.synchronize(context)
-        parts.append(library.logits(context, len(ids), n_vocab).copy())
-        position, ids = position + len(ids), [int(parts[-1][-1].argmax())]
+    def __init__(self, model: str, n_ctx: int) -> None:
+        from harness.engines.xllamacpp import MainlineLibrary
+        from harness.records.axes import Axes
+
+        self._library = library = MainlineLibrary()
+        handle = library.load(model, Axes()) or sys.exit(f"llama.cpp: no model. {library.last_words()}")
+        self._context = library.context(handle, Axes(), n_ctx, N_THREADS) or sys.exit(library.last_words())
+        self._n_vocab = library.facts(handle).n_vocab
+        self._position = 0
+
+    def logits(self, tokens: list[int]) -> Any:
+        """Of tokens that follow those before them."""
+        from harness.engines.libllama import array
+
+        inputs = array(tokens)
+        batch = self._library.batch(inputs, 0, len(tokens), self._position, all_logits=True)
+        if self._library.decode(self._context, batch) != 0:
+            sys.exit(f"llama.cpp could not decode. {self._library.last_words()}")
+        self._library.synchronize(self._context)
+        self._position += len(tokens)
+        return self._library.logits(self._context, len(tokens), self._n_vocab).copy()
+
+    def forget(self) -> None:
+        self._library.rewind(self._context, self._position, 0)
+        self._position = 0
+
+
+def mainline_logits(model: str, tokens: list[int], out: str, n_more: int) -> None:
+    peer = Mainline(model, 512)
+    parts = [peer.logits(tokens)]
+    for _ in range(n_more):
+        parts.append(peer.logits([int(parts[-1][-1].argmax())]))
     np.save(out, np.concatenate(parts))
+
+
+def perplexity(model: str, tokens: list[int], window: int) -> float:
+    peer, losses = Mainline(model, window), []
+    for start in range(0, len(tokens), window):
+        part = tokens[start : start + window]
+        peer.forget()
+        logits = peer.logits(part).astype(np.float64)
+        losses += [
+            np.logaddexp.reduce(logits[at - 1]) - logits[at - 1, part[at]] for at in range(window // 2 + 1, window)
+        ]
+    return float(np.exp(np.mean(losses)))
 
 
 def mainline(model: str) -> Any:
@@ -130,14 +155,16 @@ def tokenize(model: str, text: str) -> list[int]:
         return json.load(answer)["tokens"]
 
 
+ASKED = {"greedy": greedy, "next": next_token, "perplexity": perplexity}
+
+
 def main(engine: str, what: str, model: str, *rest: str) -> None:
     if engine == "ik":
         ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]), merge=rest[3:] == ("muge",))
     elif what == "logits":
         mainline_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]))
-    elif what in ("greedy", "next"):
-        ask = greedy if what == "greedy" else next_token
-        json.dump(ask(model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
+    elif what in ASKED:
+        json.dump(ASKED[what](model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
     else:
         json.dump(tokenize(model, Path(rest[0]).read_bytes().decode()), sys.stdout)
 
