@@ -50,10 +50,14 @@ class Suite:
 
 @dataclass(frozen=True)
 class Tally:
-    """What came of many suites: those with a false alarm, false and right alarms by case, and the cost in re-runs."""
+    """What came of many suites: those with a false alarm, those with something that could not be told, alarms by case.
+
+    `unsure`: slowed cases that could not be told. `reruns`: cases that ran again.
+    """
 
     suites: int
     suites_alarmed: int
+    suites_unsure: int
     false_alarms: int
     found: int
     missed: int
@@ -64,7 +68,7 @@ class Tally:
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-NOTHING = Tally(0, 0, 0, 0, 0, 0, 0)
+NOTHING = Tally(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def sessions(rng: np.random.Generator, noise: Noise, scale: NDArray[np.float64], n: int) -> NDArray[np.float64]:
@@ -112,7 +116,9 @@ def counted(judgements: Sequence[Judgement], slowed: int, n_suspects: int) -> Ta
     unsure = {int(j.series_id) for j in judgements if j.outcome == "CANNOT TELL"}
     found = sum(i < slowed for i in alarms)
     false = len(alarms) - found
-    return Tally(1, int(false > 0), false, found, slowed - found, sum(i < slowed for i in unsure), n_suspects)
+    return Tally(
+        1, int(false > 0), int(bool(unsure)), false, found, slowed - found, sum(i < slowed for i in unsure), n_suspects
+    )
 
 
 def simulate(suite: Suite, noise: Noise, *, suites: int, seed: int = 1, rules: Rules | None = None) -> Tally:
@@ -134,7 +140,9 @@ def wilson(hits: int, n: int) -> str:
 
 def line(name: str, suite: Suite, noise: Noise, suites: int) -> str:
     t = simulate(suite, noise, suites=suites)
-    cells = [name, wilson(t.suites_alarmed, t.suites), wilson(t.false_alarms, t.suites * (suite.cases - suite.slowed))]
+    unslowed = t.suites * (suite.cases - suite.slowed)
+    cells = [name, wilson(t.suites_alarmed, t.suites), wilson(t.false_alarms, unslowed)]
+    cells += [wilson(t.suites_unsure, t.suites)]
     cells += [wilson(t.found, t.found + t.missed), wilson(t.unsure, t.found + t.missed), f"{t.reruns / t.suites:.1f}"]
     return "| " + " | ".join(cells) + " |"
 
@@ -147,8 +155,10 @@ def main() -> None:
     asked = parser.parse_args()
     unchanged = Suite(asked.cases, asked.nights)
     print(f"{asked.suites} suites of {asked.cases} cases after {asked.nights} nights; {Rules()}")
-    print("| nights | suites with a false alarm | false alarms by case | slowdown found | cannot tell | suspects |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| nights | suites with a false alarm | by case | suites unsure of one | slowdown found | unsure | suspects |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for title, noise in (
         ("fresh re-runs", Noise()),
         ("re-runs share the night", Noise(own_night=0.005)),
