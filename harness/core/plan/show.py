@@ -11,10 +11,25 @@ _BLOCK = re.compile(r"^blk\.(\d+)\.")
 def format_plan(plan: Plan) -> str:
     """What `harness plan --tensors` prints."""
     head = (
-        f"{plan.n_params:,} parameters, {format_bytes(plan.model_size_bytes)} on {', '.join(plan.options.devices)}, "
+        f"{plan.n_params:,} parameters, {format_bytes(plan.model_size_bytes)} on {', '.join(plan.devices)}, "
         f"split mode {plan.options.split_mode}, {len(plan.layer_devices)} layers"
     )
-    return "\n".join([head, "", *_merge_lines(plan.merges), "", *_tensor_lines(plan.tensors)])
+    sections = [_device_lines(plan), _merge_lines(plan.merges), _tensor_lines(plan.tensors)]
+    return "\n".join([head, *("\n".join(["", *lines]) for lines in sections if lines)])
+
+
+def _device_lines(plan: Plan) -> list[str]:
+    """What each of several devices does and holds, and what overrides took along."""
+    if len(plan.devices) == 1:
+        return []
+    rows = [("device", "attention of layers", "feed-forward of layers", "bytes")]
+    for device in plan.devices:
+        layers = enumerate(plan.placement.layers)
+        doing = [(i, device in layer.attention.devices, device in layer.feed_forward.devices) for i, layer in layers]
+        attention, feed_forward = ([row[0] for row in doing if row[part]] for part in (1, 2))
+        n_bytes = sum(tensor.n_bytes for tensor in plan.tensors if tensor.device == device)
+        rows.append((device, format_layers(attention), format_layers(feed_forward), format_bytes(n_bytes)))
+    return [*format_table(rows), *plan.placement.notes]
 
 
 def _merge_lines(merges: tuple[MergeDecision, ...]) -> list[str]:
@@ -51,4 +66,6 @@ def _sources(tensor: StoredTensor) -> str:
     """The file's tensors a stored one is made of, and in how many pieces."""
     names = list(dict.fromkeys(_BLOCK.sub("", piece.tensor) for piece in tensor.pieces))
     listed = ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
+    if any(piece.stride for piece in tensor.pieces):
+        return f"{listed} (columns)"
     return listed if len(tensor.pieces) == 1 else f"{listed} ({len(tensor.pieces)} pieces)"

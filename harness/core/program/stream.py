@@ -22,12 +22,13 @@ class Stream:
     def reduced(cls, tape: Tape, partial: Mapping[str, str], x: "Stream", wire: str) -> "Stream":
         """The sum of partial sums, then x: made from them all by every device that has one; others get copies."""
         params: dict[str, Param] = {"wire": wire, "residual": True}
+        layer = tape.layer
 
         def make(device: str) -> str:
             if device not in partial:
                 return copied(tape, stream.at(next(iter(partial))), device)
             columns = tape.value(partial[device]).columns
-            return tape.emit("reduce", device, (*partial.values(), x.at(device)), columns, params=params)
+            return tape.emit("reduce", device, (*partial.values(), x.at(device)), columns, params=params, layer=layer)
 
         stream = cls({}, make)
         return stream

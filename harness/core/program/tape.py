@@ -30,12 +30,15 @@ class Tape:
         params: Mapping[str, Param] | None = None,
         *,
         kind: ValueKind = "f32",
+        layer: int | None = None,
     ) -> str:
-        """One more operation; returns its output's name."""
+        """One more operation; returns its output's name. It belongs to the layer at hand unless `layer` is given."""
         output = f"{name}.{next(self._numbers)}"
         self._by_name[output] = value = Value(output, kind, columns, device)
         self.values.append(value)
-        self.ops.append(Op(name, device, inputs, (output,), weights or {}, params or {}, self.layer))
+        self.ops.append(
+            Op(name, device, inputs, (output,), weights or {}, params or {}, self.layer if layer is None else layer)
+        )
         return output
 
     def value(self, name: str) -> Value:

@@ -1,7 +1,9 @@
 """What is loaded is what the file holds; what cannot be loaded is one sentence."""
 
+import errno
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.core.errors import LoadError, OutOfMemoryError
+from harness.core.errors import GgufError, LoadError, OutOfMemoryError
 from harness.core.gguf import open_gguf
 from harness.core.loader import load_weights
 from harness.core.loader.stream import _Queue
 from harness.core.models import read_model
 from harness.core.options import Options
 from harness.core.plan import Plan, StoredTensor, make_plan
+from harness.core.session import Session
 
 MERGED = Options(devices=("reference",), merge_up_gate=True, merge_qkv=True)
 
@@ -44,6 +47,23 @@ class Recorder:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+class ByDevice(Recorder):
+    """Keeps the tensors of every device apart, under names that begin with the device."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def allocate(self, tensor: StoredTensor) -> None:
+        self._recorder.allocate(named(tensor))
+
+    def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+        self._recorder.place(named(tensor), first_row, rows)
+
+
+def named(tensor: StoredTensor) -> StoredTensor:
+    return replace(tensor, name=f"{tensor.device}:{tensor.name}")
 
 
 def load(path: Path, options: Options, backend: Any, **how: int) -> Plan:
@@ -109,6 +129,52 @@ def test_an_error_of_one_reader_stops_the_others_and_leaves_no_thread(made: Any)
     with pytest.raises(OutOfMemoryError, match="does not fit"):
         load(made("tiny-gpt-oss"), MERGED, Full())
     assert threading.active_count() == 1
+
+
+def test_an_error_of_the_system_names_the_file_and_the_tensor(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.preadv", broken)
+    with pytest.raises(LoadError, match=r"\S+, rows \d+ to \d+ .* could not be read: .*\.gguf: Input/output error"):
+        load(made("tiny-gpt-oss"), MERGED, Recorder())
+
+
+def test_a_session_that_cannot_load_closes_what_it_opened(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Full(Recorder):
+        def place(self, tensor: StoredTensor, *_: Any) -> None:
+            raise OutOfMemoryError(f"{tensor.name} does not fit")
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr("harness.core.session.backend_for", lambda *_: Full())
+    with pytest.raises(OutOfMemoryError, match="does not fit"):
+        Session.open(made("tiny-gpt-oss"), MERGED)
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(("kept", "says"), [(0.5, "could not be read|beyond the end|truncated"), (0.0, "")])
+def test_a_truncated_file_is_refused_before_anything_is_loaded(
+    made: Any, tmp_path: Path, kept: float, says: str
+) -> None:
+    path = shutil.copy(made("tiny-gpt-oss"), tmp_path / "cut.gguf")
+    with path.open("r+b") as file:
+        file.truncate(int(path.stat().st_size * kept))
+    with pytest.raises(GgufError, match=rf"cut\.gguf.*{says}"):
+        Session.open(path, MERGED)
+
+
+def test_columns_that_are_cut_off_arrive_as_the_file_has_them(made: Any) -> None:
+    path, backend = made("tiny-gpt-oss"), Recorder()
+    options = Options(devices=("reference", "reference:1"), split_mode="graph", tensor_split=(3, 2))
+    plan = load(path, options, ByDevice(backend), chunk_bytes=3000)
+    with open_gguf(path) as file:
+        down = file.read("blk.0.ffn_down_exps.weight")
+    parts = [backend.rows[f"{device}:blk.0.ffn_down_exps.weight"] for device in plan.devices]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), down)
 
 
 def test_a_stopped_queue_is_empty() -> None:
