@@ -1,6 +1,5 @@
 """The core in live workers: merged and unmerged taking turns, with what a row costs and equal logits in the records."""
 
-
 import pytest
 from fake_cases import HASTE, Heard, expansion, fake_case
 
