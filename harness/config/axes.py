@@ -5,6 +5,7 @@ and a list of lists as several.
 """
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,8 @@ class Override(ScalarKind[str]):
         if not equals or not pattern or not device:
             raise self.unexpected(node)
         try:
-            re.compile(pattern)
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):  # what Python may change later
+                re.compile(pattern)
         except re.error as error:
             raise Mismatch(f"'{pattern}' is not a regular expression: {error}") from None
         return node.text
@@ -116,6 +118,13 @@ AXES: dict[str, Field] = {
     "override_tensor": Field(Several(Override()), "tensors whose name matches go to a device"),
     "cpu_moe": Field(OneOrMany(Flag()), "experts of all layers on the CPU"),
     "n_cpu_moe": Field(OneOrMany(Whole(0, 10_000, "layers")), "experts of so many layers on the CPU"),
+    "n_cpu_moe_from": Field(
+        OneOrMany(Choice(("first", "last"))), "from which end those layers are counted; later ones use fewer experts"
+    ),
+    "reduce_type": Field(
+        OneOrMany(Choice(("f32", "f16", "bf16"))),
+        "what partial sums are rounded to between devices in split mode graph",
+    ),
     "merge_up_gate": Field(OneOrMany(Flag()), "merge ffn_up_exps and ffn_gate_exps at load"),
     "merge_qkv": Field(OneOrMany(Flag()), "merge attn_q, attn_k and attn_v at load"),
     "merge_up_gate_shared": Field(OneOrMany(Flag()), "merge up and gate of shared experts and dense layers at load"),

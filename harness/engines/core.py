@@ -4,13 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 import harness
-from harness.core.options import KvType, Layout, MoePath, Options, SplitMode
+from harness.core.options import KvType, Layout, MoePath, Options, SplitMode, WireType
 from harness.core.plan import Plan
 from harness.core.program.costs import Cost, Load, op_cost, program_cost, row_cost
 from harness.core.session import Session
@@ -35,6 +35,8 @@ def options_from_axes(axes: Axes, n_ctx: int) -> Options:
         override_tensor=tuple(_override(text) for text in axes.override_tensor),
         cpu_moe=axes.cpu_moe,
         n_cpu_moe=axes.n_cpu_moe,
+        n_cpu_moe_from=cast("Literal['first', 'last']", axes.n_cpu_moe_from),
+        reduce_type=cast("WireType", axes.reduce_type),
         merge_up_gate=axes.merge_up_gate,
         merge_qkv=axes.merge_qkv,
         merge_up_gate_shared=axes.merge_up_gate_shared,

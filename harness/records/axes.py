@@ -18,6 +18,8 @@ class Axes:
     override_tensor: tuple[str, ...] = ()
     cpu_moe: bool = False
     n_cpu_moe: int = 0
+    n_cpu_moe_from: str = "first"
+    reduce_type: str = "f32"
     merge_up_gate: bool = False
     merge_qkv: bool = False
     merge_up_gate_shared: bool = False

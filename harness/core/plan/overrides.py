@@ -5,6 +5,7 @@ is named; two overrides that pull one part apart are refused.
 """
 
 import re
+import warnings
 from collections.abc import Iterable
 
 from harness.core.errors import PlanError
@@ -88,7 +89,8 @@ class Overrides:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
-        return re.compile(pattern)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # what Python may change later
+            return re.compile(pattern)
     except re.error as error:
         raise PlanError(f"override {pattern!r} is not a regular expression: {error}") from error
 

@@ -1,5 +1,6 @@
 """Decides the placement: split mode first, then what overrides move, part by part."""
 
+from dataclasses import replace
 from math import gcd
 
 from harness.core.errors import PlanError
@@ -101,6 +102,11 @@ class _Graph(_Row):
     def feed_forward(self, index: int, layer: Layer) -> Part:
         forward = layer.feed_forward
         return self._part("graph", forward.n_ff, _column_unit(forward.down.weight, f"layer {index}"))
+
+    def head(self) -> Part:
+        """Every device with a share normalises for itself; one of them gathers."""
+        part = self._part("graph", self._model.n_vocab, ROW_UNIT)
+        return part if self._main in part.devices else replace(part, main=part.devices[0])
 
 
 _Modes: dict[str, type[_None]] = {"none": _None, "layer": _Layer, "row": _Row, "graph": _Graph}
