@@ -28,6 +28,7 @@ COMMANDS = (
     "view",
     "model",
     "doctor",
+    "selftest",
     "compare",
     "history",
     "reproduce",

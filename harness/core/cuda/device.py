@@ -3,7 +3,7 @@
 One stream per device; everything is enqueued on it. Kernels come as cubins from nvrtc.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.cuda.api import Address, Argument, Buffer, KernelName, Launch, Properties
-from harness.core.cuda.nvrtc import compile_kernel
+from harness.core.cuda.nvrtc import compile_kernel, nvrtc_version
 from harness.core.errors import DeviceError, OutOfMemoryError
 
 OLDEST_CAPABILITY = 75
 STAGE_BYTES = 32 << 20
 N_STAGES = 2
+_CLOCK_RATE_KHZ = 13  # cudaDevAttrClockRate
 
 
 @dataclass(eq=False)
@@ -141,9 +142,35 @@ class CudaDevice:
         with self._errors("running kernels"), self._here():
             self._stream.synchronize()
 
+    def time_ns(self, enqueue: Callable[[], None], repeats: int = 7) -> int:
+        """What the device takes for the work that `enqueue` puts on its stream: the least of some, by events."""
+        with self._errors("timing"), self._here():
+            return min(self._time_once(enqueue) for _ in range(repeats))
+
+    @property
+    def clock_hz(self) -> int:
+        """The clock the card boosts to."""
+        with self._errors("asking for the clock"), self._here():
+            return 1000 * int(self._cupy.cuda.runtime.deviceGetAttribute(_CLOCK_RATE_KHZ, self._index))
+
+    def versions(self) -> str:
+        """Of what lies between the kernels and the card, for reports."""
+        with self._errors("asking for versions"):
+            driver = self._cupy.cuda.runtime.driverGetVersion()
+        cuda, cupy = f"{driver // 1000}.{driver % 1000 // 10}", self._cupy.__version__
+        return f"driver for CUDA {cuda}, CuPy {cupy}, NVRTC {nvrtc_version()}"
+
     def close(self) -> None:
         self._stages = []
         self._kernels = {}
+
+    def _time_once(self, enqueue: Callable[[], None]) -> int:
+        start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
+        start.record(self._stream)
+        enqueue()
+        end.record(self._stream)
+        end.synchronize()
+        return round(1e6 * float(self._cupy.cuda.get_elapsed_time(start, end)))
 
     def _kernel(self, name: KernelName) -> Any:
         if name not in self._kernels:

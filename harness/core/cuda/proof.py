@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.backend import Backend
 from harness.core.cuda.api import Address, Device
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.context import OPS, CudaContext
@@ -77,7 +78,7 @@ class ReferenceSide:
         self.options = options
         self._backend = ReferenceBackend("reference-q8")
         self._chosen = _chosen("reference-q8", options)
-        self._program = _load(path, self._chosen, self._backend)
+        self._program = load_model(path, self._chosen, self._backend)
         self._known: dict[tuple[int, int], Trace] = {}
 
     def trace(self, n_tokens: int, position: int) -> Trace:
@@ -102,7 +103,7 @@ class Proof:
         self._reference = reference
         chosen = _chosen("cuda:0", reference.options)
         backend = CudaBackend(device)
-        self.program = _load(reference.path, chosen, backend)
+        self.program = load_model(reference.path, chosen, backend)
         self._context: CudaContext = backend.context(self.program, chosen)
 
     def findings(self, n_tokens: int, position: int, only: Collection[str] = ()) -> Iterator[Finding]:
@@ -199,7 +200,8 @@ def _chosen(device: str, options: Mapping[str, Any]) -> Options:
     return Options(devices=(device,), n_ctx=N_CTX, ubatch=UBATCH, **options)
 
 
-def _load(path: Path, chosen: Options, backend: CudaBackend | ReferenceBackend) -> Program:
+def load_model(path: Path, chosen: Options, backend: Backend) -> Program:
+    """The model's weights into `backend`; its program. Errors: as the loader."""
     with open_gguf(path) as file:
         model = read_model(file)
         plan = make_plan(model, chosen)

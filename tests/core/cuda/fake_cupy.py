@@ -36,6 +36,7 @@ class FakeCupy:
 
     def __init__(self) -> None:
         self.log: Log = []
+        self.__version__ = "14.2.0"
         self.n_devices = 1
         self.capability = (8, 6)
         self.free_bytes = 1 << 20
@@ -65,6 +66,8 @@ class FakeCupy:
             memcpyHostToDevice=1,
             memcpyDeviceToHost=2,
             streamCaptureModeThreadLocal=1,
+            deviceGetAttribute=lambda attribute, _index: {13: 1_700_000}[attribute],
+            driverGetVersion=lambda: 13000,
             memcpyAsync=self._copy,
             memcpyPeerAsync=lambda to, _to, source, _from, n, _stream: self._copy(to, source, n, 3, 0),
         )
@@ -76,7 +79,8 @@ class FakeCupy:
             alloc_pinned_memory=_Pinned,
             Device=lambda _index: _Entered(),
             Stream=lambda non_blocking: _Stream(self.log, non_blocking),
-            Event=lambda disable_timing: _Event(self.log, disable_timing),
+            Event=lambda disable_timing=False: _Event(self.log, disable_timing),
+            get_elapsed_time=lambda _start, _end: 0.25,
         )
 
     def _count(self) -> int:
@@ -107,7 +111,7 @@ class _Event:
     n_made = 0
 
     def __init__(self, log: Log, disable_timing: bool) -> None:
-        assert disable_timing
+        self.is_timed = not disable_timing
         self._log = log
         self._number = sum(entry[0] == "event" for entry in log)
         log.append(("event", self._number))

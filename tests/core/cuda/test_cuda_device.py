@@ -25,6 +25,8 @@ HELD = {
     "stream": "cuda.Stream",
     "self._graph": "cuda.Graph",
     "stage.event": "cuda.Event",
+    "start": "cuda.Event",
+    "end": "cuda.Event",
     "stage.memory": "cuda.PinnedMemoryPointer",
     "self.memory": "cuda.MemoryPointer",
     "module": "RawModule",
@@ -243,6 +245,21 @@ def test_a_kernel_is_loaded_once_for_the_cards_architecture(cupy: FakeCupy) -> N
     device = CudaDevice(0)
     device.prepare([NAME, NAME, KernelName("norm", "other")])
     assert [Path(entry[1]).name for entry in cupy.log if entry[0] == "load"] == ["norm-86", "norm-86"]
+
+
+def test_work_is_timed_by_events_around_it(cupy: FakeCupy) -> None:
+    device = CudaDevice(0)
+    one = launch(device)
+    cupy.log.clear()
+    assert device.time_ns(lambda: device.launch(one), repeats=1) == 250_000
+    steps = [entry[0] for entry in cupy.log if entry[0] != "load"]
+    assert steps == ["event", "event", "record", "kernel", "record", "wait for"]
+
+
+def test_versions_and_clock_are_those_of_driver_and_card(cupy: FakeCupy) -> None:
+    del cupy
+    assert CudaDevice(0).versions().startswith("driver for CUDA 13.0, CuPy 14.2.0, NVRTC ")
+    assert CudaDevice(0).clock_hz == 1_700_000_000
 
 
 def test_buffers_of_the_emulator_are_refused(cupy: FakeCupy) -> None:
