@@ -10,7 +10,7 @@ namespace harness {
 namespace avx512 {
 
 constexpr int kPanels = 2;
-constexpr int kTileTokens = 12;
+constexpr int kTileTokens = 8;
 
 #include "kernels/table.inc"
 

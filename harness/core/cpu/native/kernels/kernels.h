@@ -16,9 +16,9 @@
 
 namespace harness {
 
-inline constexpr int kRows = 16;           // rows of a panel
-inline constexpr int kMaxTileTokens = 12;  // of any instruction set
-inline constexpr int kMaxPanels = 2;       // that one kernel call takes
+inline constexpr int kRows = 16;          // rows of a panel
+inline constexpr int kMaxTileTokens = 8;  // of any instruction set
+inline constexpr int kMaxPanels = 2;      // that one kernel call takes
 
 /// Which columns of a block the four bytes of dword j hold.
 enum class Order : std::uint8_t {

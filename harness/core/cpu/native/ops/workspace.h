@@ -115,7 +115,7 @@ class Workspace {
   float* sums(const Worker& worker) const { return reinterpret_cast<float*>(local(worker) + local_bytes_); }
 
   static constexpr int kMaxGroups = 4;
-  static constexpr std::int64_t kTokensAtOnce = 264;  // 22 tiles of 12, 44 of 6
+  static constexpr std::int64_t kTokensAtOnce = 264;  // 33 tiles of 8, 44 of 6
 
   /// All numbers of one row, packed or not.
   void decode_row(const Worker& worker, const Matrix& matrix, std::int64_t row, float* out) const;
