@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from harness.core.plan.types import Plan
 from harness.core.program.op import Op, Program
 
-_F16_BYTES = 2
+_KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
+"""Of one number in the KV cache."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _logits(op: Op, plan: Plan, load: Load) -> Cost:
 
 
 def _qkv(op: Op, plan: Plan, load: Load) -> Cost:
-    slot_bytes = _kv_row_bytes(op)
+    slot_bytes = _kv_row_bytes(op, plan)
     return _matrices(op, plan, load.n_tokens) + Cost(0, 0, load.n_tokens * slot_bytes, 1)
 
 
@@ -94,7 +95,7 @@ def _attention(op: Op, plan: Plan, load: Load) -> Cost:
     window = int(op.params["window"])
     seen = [min(load.depth + t + 1, window or load.depth + t + 1) for t in range(load.n_tokens)]
     first = max(0, load.depth + 1 - window) if window else 0
-    kv_bytes = (load.depth + load.n_tokens - first) * _kv_row_bytes(op)
+    kv_bytes = (load.depth + load.n_tokens - first) * _kv_row_bytes(op, plan)
     return Cost(sum(seen) * heads * widths, _bytes(op, plan), kv_bytes, 1)
 
 
@@ -130,8 +131,9 @@ def _bytes(op: Op, plan: Plan) -> int:
     return sum(plan.tensor(name, op.device).n_bytes for name in op.weights.values())
 
 
-def _kv_row_bytes(op: Op) -> int:
-    return _F16_BYTES * int(op.params["n_head_kv"]) * (int(op.params["head_dim"]) + int(op.params["head_dim_v"]))
+def _kv_row_bytes(op: Op, plan: Plan) -> float:
+    k, v = _KV_BYTES[plan.options.type_k], _KV_BYTES[plan.options.type_v]
+    return int(op.params["n_head_kv"]) * (k * int(op.params["head_dim"]) + v * int(op.params["head_dim_v"]))
 
 
 def _total(costs: Iterable[Cost]) -> Cost:
@@ -148,5 +150,6 @@ _COSTS: dict[str, Callable[[Op, Plan, Load], Cost]] = {
     "moe_up_gate": _moe_up_gate,
     "moe_down": _experts,
     "ffn": _dense,
+    "ffn_up_gate": _dense,
     "logits": _logits,
 }

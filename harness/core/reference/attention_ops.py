@@ -20,9 +20,7 @@ def qkv(step: Step, h: F32) -> F32:
     q = _positioned(step, "q_norm", q.reshape(len(h), n_head, -1))
     k = _positioned(step, "k_norm", k.reshape(len(h), n_head_kv, -1))
     cache = step.state.kv[step.integer("slot")]
-    with np.errstate(over="ignore"):
-        cache.keys[step.state.positions] = k.astype(np.float16)
-        cache.values[step.state.positions] = v.reshape(len(h), n_head_kv, -1).astype(np.float16)
+    cache.store(step.state.positions, k, v.reshape(len(h), n_head_kv, -1))
     return q.reshape(len(h), -1)
 
 
@@ -104,7 +102,7 @@ class _Running:
         self._sum = np.zeros(shape, np.float32)
         self._acc = np.zeros((*shape, head_dim_v), np.float32)
 
-    def add(self, scores: F32, values: NDArray[np.float16]) -> None:
+    def add(self, scores: F32, values: NDArray[np.floating]) -> None:
         """One chunk: scores [..., keys], values [keys, n_head_kv, head_dim_v]."""
         largest = scores.max(axis=-1)
         share = exponential(scores - _finite(largest)[..., None])

@@ -46,7 +46,9 @@ class ReferenceContext:
         self._weights = weights
         self._product = product
         self._rope = tuple(table.cos_sin(options.n_ctx) for table in program.rope_tables)
-        self._kv = tuple(KvCache.empty(slot, options.n_ctx) for slot in program.kv_slots)
+        self._kv = tuple(
+            KvCache.empty(slot, options.n_ctx, options.type_k, options.type_v) for slot in program.kv_slots
+        )
         self._counts = np.zeros(_counts_shape(program), np.int64)
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> F32 | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.options import KvType
 from harness.core.program.op import KvSlot, Op
-from harness.core.reference.arithmetic import F32
+from harness.core.reference.arithmetic import F32, quantized_activations
 from harness.core.reference.products import Product
 from harness.core.reference.weights import Matrix, Stored
 
@@ -22,16 +23,36 @@ class Routing:
 
 @dataclass(frozen=True)
 class KvCache:
-    """Keys [n_ctx, n_head_kv, head_dim] and values [n_ctx, n_head_kv, head_dim_v] of one layer, as f16."""
+    """Keys [n_ctx, n_head_kv, head_dim] and values [n_ctx, n_head_kv, head_dim_v] of one layer, read back as numbers.
 
-    keys: NDArray[np.float16]
-    values: NDArray[np.float16]
+    Those of type f16 are held as such, those of type q8_0 as the float32 that their codes stand for.
+    """
+
+    keys: NDArray[np.floating]
+    values: NDArray[np.floating]
 
     @classmethod
-    def empty(cls, slot: KvSlot, n_ctx: int) -> "KvCache":
+    def empty(cls, slot: KvSlot, n_ctx: int, type_k: KvType = "f16", type_v: KvType = "f16") -> "KvCache":
         """Room for `n_ctx` positions."""
         shape = (n_ctx, slot.n_head_kv)
-        return cls(np.zeros((*shape, slot.head_dim), np.float16), np.zeros((*shape, slot.head_dim_v), np.float16))
+        keys = np.zeros((*shape, slot.head_dim), _HELD_AS[type_k])
+        return cls(keys, np.zeros((*shape, slot.head_dim_v), _HELD_AS[type_v]))
+
+    def store(self, positions: NDArray[np.int64], k: F32, v: F32) -> None:
+        """Keys and values [T, n_head_kv, …] of `positions`, rounded as the cache keeps them."""
+        with np.errstate(over="ignore"):
+            for held, heads in ((self.keys, k), (self.values, v)):
+                held[positions] = heads.astype(np.float16) if held.dtype == np.float16 else through_q8_0(heads)
+
+
+def through_q8_0(heads: F32) -> F32:
+    """What q8_0 keeps of [..., d]: codes of 32 numbers as activations have them, their scale rounded to f16."""
+    q, d = quantized_activations(heads.reshape(-1, heads.shape[-1]))
+    kept: F32 = d.astype(np.float16).astype(np.float32)[..., None] * q
+    return np.moveaxis(kept, 0, 1).reshape(heads.shape)
+
+
+_HELD_AS: dict[str, type[np.floating]] = {"f16": np.float16, "q8_0": np.float32}
 
 
 @dataclass(frozen=True)

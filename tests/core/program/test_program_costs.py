@@ -78,3 +78,24 @@ def test_generation_sees_one_more_position_per_token(made: Any, model_of: Any) -
     program = build_program(model, plan)
     whole = row_cost(program, plan, n_prompt=0, n_gen=3, depth=10)
     assert whole.macs == sum(program_cost(program, plan, Load(1, depth)).macs for depth in (10, 11, 12))
+
+
+@pytest.mark.parametrize("mode", ["layer", "graph", "row"])
+@pytest.mark.parametrize("name", ["tiny-llama", "tiny-gpt-oss"])
+def test_a_split_repeats_no_work_but_routing(made: Any, model_of: Any, name: str, mode: Any) -> None:
+    model = model_of(made(name))
+    whole = program_cost(build_program(model, plan := make_plan(model, REFERENCE)), plan, Load(n_tokens=4))
+    split = replace(REFERENCE, devices=("reference", "reference:1"), split_mode=mode)
+    cost = program_cost(build_program(model, plan := make_plan(model, split)), plan, Load(n_tokens=4))
+    routing = 3 * 4 * 8 * 288 if model.n_expert and mode != "layer" else 0
+    assert cost.macs == whole.macs + routing
+    assert cost.kv_bytes == whole.kv_bytes
+
+
+def test_a_quantised_cache_takes_34_bytes_for_32_numbers(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-llama"))
+    plain, quantised = (
+        cost_of(model, "attention", Load(depth=99), replace(REFERENCE, type_k=kind, type_v=kind))
+        for kind in ("f16", "q8_0")
+    )
+    assert quantised.kv_bytes / plain.kv_bytes == 34 / 64
