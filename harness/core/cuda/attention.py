@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName
-from harness.core.cuda.launches import Launches, integer
+from harness.core.cuda.launches import Inputs, Launches, integer
 from harness.core.program.op import Op
 
 CHUNK = 256
@@ -50,15 +50,18 @@ def _projections(launches: Launches, op: Op, columns: Mapping[str, int]) -> dict
     n_tokens = launches.extent.n_tokens
     to = {letter: launches.rooms.scratch(letter, n_tokens * columns[letter] * 4) for letter in "kv"}
     to["q"] = launches.rooms.value(op.outputs[0])
+    inputs: dict[bool, Inputs] = {}  # quantised once for all that want it so
     for role in ("q", "k", "v", "qk", "qkv"):
         if role not in op.weights:
             continue
         weight, bias = launches.weight(op, role), launches.bias(op, role)
-        inputs, first = launches.quantized(weight, launches.rooms.value(op.inputs[0])), 0
+        if weight.is_quantized not in inputs:
+            inputs[weight.is_quantized] = launches.quantized(weight, launches.rooms.value(op.inputs[0]))
+        first = 0
         for letter in role:
             part = None if bias is None else bias._replace(offset=first * 4)
             rows = columns[letter]
-            launches.rows_product(weight, first, rows, inputs, part, None, to[letter], n_tokens)
+            launches.rows_product(weight, first, rows, inputs[weight.is_quantized], part, None, to[letter], n_tokens)
             first += rows
     return to
 

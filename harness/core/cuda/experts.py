@@ -22,6 +22,8 @@ from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
 
+MOST_EXPERTS = 1024
+"""Scores that kernels/route.cu has shared memory for."""
 _GATINGS = {"softmax": 0, "sigmoid": 1, "softmax_topk": 2}
 _ByExpert = Callable[[np.int32], tuple[Argument, ...]]
 
@@ -64,6 +66,10 @@ class _ExpertKernel:
 
 def route(launches: Launches, op: Op) -> None:
     n_expert, top_k, n_tokens = int(op.params["n_expert"]), int(op.params["top_k"]), launches.extent.n_tokens
+    if n_expert > MOST_EXPERTS:
+        raise UnsupportedError(
+            f"{n_expert:,} experts are more than the CUDA kernels' {MOST_EXPERTS:,}; use device cpu:0"
+        )
     router = launches.weight(op, "router")
     logits = launches.rooms.scratch("router", n_tokens * n_expert * 4)
     launches.product(op, "router", launches.quantized(router, launches.rooms.value(op.inputs[0])), logits, None)

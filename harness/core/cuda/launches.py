@@ -11,6 +11,7 @@ import numpy as np
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
+from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
 
 TILE = 8
@@ -18,6 +19,8 @@ TILE = 8
 MMA_ROWS, MMA_TILE, MMA_THREADS = 128, 64, 256
 """A block's rows, tokens and threads in kernels/tile_mma.cuh."""
 
+LARGEST_GRID = 65_535
+"""Of a grid's second and third dimension."""
 MMA_TOKENS = 16
 """From so many tokens a matrix (on average: an expert) is multiplied by mma, see kernels/tile_mma.cuh. A guess: no card
 has been at hand to measure where the two cross, and the bits are the same on both sides."""
@@ -101,7 +104,12 @@ class Launches:
         self._weights = weights
 
     def add(self, kernel: KernelName, grid: tuple[int, int, int], threads: int, *args: Argument) -> None:
-        """One more launch."""
+        """One more launch. Errors: UnsupportedError for a grid that no card takes."""
+        if max(grid[1:]) > LARGEST_GRID:
+            raise UnsupportedError(
+                f"{kernel.entry} would need {max(grid[1:]):,} blocks, more than CUDA's {LARGEST_GRID:,}; "
+                "use a smaller ubatch"
+            )
         self.collected.append(Launch(kernel, grid, threads, args))
 
     def weight(self, op: Op, role: str) -> DeviceTensor:

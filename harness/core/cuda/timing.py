@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.core.cuda.api import Address, Launch
 from harness.core.cuda.backend import CudaBackend
+from harness.core.cuda.bounds import least_ns, paper_macs_per_ns
 from harness.core.cuda.context import OPS
 from harness.core.cuda.device import CudaDevice
 from harness.core.cuda.launches import Extent
@@ -26,8 +27,6 @@ from harness.core.program.costs import Load, op_cost
 from harness.core.synth import write_preset
 
 COPIED_BYTES = 512 << 20
-MACS_PER_CYCLE = {75: 1024, 80: 2048, 86: 1024, 89: 1024, 90: 2048, 120: 1024}
-"""int8 multiply-adds of `mma.sync`, per multiprocessor and clock cycle, dense."""
 STAND_IN = {"gpt-oss-20b": 1, "qwen3-30b-a3b-iq2_xxs": 1}
 """Presets that are timed, and how many of their layers."""
 UBATCHES = (512, 1)
@@ -70,8 +69,8 @@ def copy_bandwidth(device: CudaDevice) -> float:
 def bound_ns(device: CudaDevice, macs: float, n_bytes: float, bandwidth: float) -> float:
     """The least time for so many products and bytes."""
     found = device.properties
-    rate = MACS_PER_CYCLE.get(found.compute_capability, 1024) * found.n_multiprocessors * device.clock_hz / 1e9
-    return max(macs / rate, n_bytes / bandwidth)
+    rate = paper_macs_per_ns(found.compute_capability, found.n_multiprocessors, device.clock_hz)
+    return least_ns(macs, n_bytes, rate, bandwidth)
 
 
 def _time_model(device: CudaDevice, preset: str, path: Path, bandwidth: float) -> Iterator[Timed]:

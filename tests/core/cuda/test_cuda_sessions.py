@@ -5,6 +5,7 @@ moves all that follows. What is sharper is proven elsewhere: operations at 1e-5,
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ from closeness import distance, median_distance
 from numpy.typing import NDArray
 
 from harness.core.cuda.backend import CudaBackend
+from harness.core.cuda.context import CudaContext
 from harness.core.cuda.emulator.device import EmulatedBuffer, EmulatedDevice
-from harness.core.gguf import open_gguf
-from harness.core.loader import load_weights
-from harness.core.models import read_model
+from harness.core.cuda.launches import Extent
+from harness.core.cuda.proof import load_model
+from harness.core.errors import UnsupportedError
 from harness.core.options import Options
-from harness.core.plan import make_plan
-from harness.core.program.build import build_program
 
 Made = Callable[..., Path]
 Open = Callable[..., Any]
@@ -92,6 +92,29 @@ def test_experts_are_counted_as_the_reference_counts_them(session: Open, made: M
     assert np.abs(counts - expected).sum() <= 4
 
 
+def context_of(path: Path, device: EmulatedDevice, options: Options) -> CudaContext:
+    backend = CudaBackend(device)
+    return backend.context(load_model(path, options, backend), options)
+
+
+@pytest.mark.parametrize(("merged", "fused", "launches"), [(True, True, 22), (True, False, 23), (False, False, 24)])
+def test_a_layer_of_a_mixture_takes_as_many_launches_as_documented(
+    merged: bool, fused: bool, launches: int, made: Made
+) -> None:
+    options = Options(devices=("cuda:0",), n_ctx=64, ubatch=8, merge_up_gate=merged, fused_moe=fused)
+    contexts = (
+        context_of(made("tiny-gpt-oss"), EmulatedDevice(), replace(options, layers=layers)) for layers in (2, 1)
+    )
+    whole, less = (len(context._launches(Extent(1, 1, 1))) for context in contexts)
+    assert whole - less == launches
+
+
+def test_a_ubatch_whose_grids_no_card_takes_is_refused_while_the_context_is_made(made: Made) -> None:
+    options = Options(devices=("cuda:0",), n_ctx=64, ubatch=30_000)
+    with pytest.raises(UnsupportedError, match=r"90,000 blocks, more than CUDA's 65,535; use a smaller ubatch"):
+        context_of(made("tiny-gpt-oss"), EmulatedDevice(), replace(options, fused_moe=False))
+
+
 class Counting(EmulatedDevice):
     """Notes every allocation."""
 
@@ -104,12 +127,7 @@ class Counting(EmulatedDevice):
 
 def test_nothing_is_allocated_once_a_context_is_made(made: Made) -> None:
     device, options = Counting(), Options(devices=("cuda-emulated:0",), n_ctx=N_CTX, ubatch=40)
-    backend = CudaBackend(device)
-    with open_gguf(made("tiny-gpt-oss")) as file:
-        model = read_model(file)
-        plan = make_plan(model, options)
-        load_weights(plan, file, backend)
-    context = backend.context(build_program(model, plan), options)
+    context = context_of(made("tiny-gpt-oss"), device, options)
     before, position = device.n_allocations, 0
     for n_tokens in (1, 40, 7, 1, 40, 39):
         for logits_of in ("none", "last"):

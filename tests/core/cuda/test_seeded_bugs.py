@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 from harness.core.cuda.api import Address, Graph, Launch
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.emulator.device import EmulatedDevice, EmulatedGraph, Schedule
-from harness.core.cuda.proof import Proof, ReferenceSide
+from harness.core.cuda.proof import Proof, ReferenceSide, load_model
 from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError
-from harness.core.gguf import open_gguf
-from harness.core.loader import load_weights
-from harness.core.models import read_model
 from harness.core.options import Options
-from harness.core.plan import make_plan
-from harness.core.program.build import build_program
 
 Made = Callable[..., Path]
 GPT_OSS, QWEN3, LLAMA = "tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama"
@@ -440,11 +435,7 @@ def decoded(device: EmulatedDevice, path: Path) -> NDArray[np.float32]:
     """Logits of five tokens, one after another, each a replay of one graph."""
     options = Options(devices=("cuda-emulated:0",), n_ctx=16, ubatch=8)
     backend = CudaBackend(device)
-    with open_gguf(path) as file:
-        model = read_model(file)
-        plan = make_plan(model, options)
-        load_weights(plan, file, backend)
-    context = backend.context(build_program(model, plan), options)
+    context = backend.context(load_model(path, options, backend), options)
     if isinstance(device, StalePosition):
         device.position = context.standing.position
     rows = [context.run(np.array([token], np.int32), at, "last") for at, token in enumerate((5, 9, 2, 200, 7))]

@@ -21,7 +21,6 @@ from harness.core.cuda.sources import KERNELS
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selftest_module, "N_PROMPT", 40)
     monkeypatch.setattr(selftest_module, "RUNS", ((7, 3), (65, 11)))
 
 
