@@ -89,7 +89,8 @@ class _Row(_None):
     def _part(self, how: How, total: int, unit: int, out_total: int = 0) -> Part:
         shares = share_out(total, unit, self._devices, self._weights)
         out_shares = share_out(out_total, ROW_UNIT, self._devices, self._weights) if out_total else ()
-        return Part(how, shares, self._main, out_shares)
+        part = Part(how, shares, self._main, out_shares)
+        return whole(part.devices[0], total) if len(part.devices) == 1 else part
 
 
 class _Graph(_Row):
@@ -106,7 +107,7 @@ class _Graph(_Row):
     def head(self) -> Part:
         """Every device with a share normalises for itself; one of them gathers."""
         part = self._part("graph", self._model.n_vocab, ROW_UNIT)
-        return part if self._main in part.devices else replace(part, main=part.devices[0])
+        return part if self._main in part.devices or part.how == "whole" else replace(part, main=part.devices[0])
 
 
 _Modes: dict[str, type[_None]] = {"none": _None, "layer": _Layer, "row": _Row, "graph": _Graph}

@@ -118,6 +118,30 @@ def test_uneven_splits_and_overrides_change_no_result(
     assert error(found, alone("tiny-gpt-oss", "cpu:0")) < LOOSE
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"split_mode": mode, "tensor_split": shares, "main_gpu": main}
+        for mode in ("graph", "row")
+        for shares in ((0, 1, 1), (1, 0, 0), (0, 0, 1))
+        for main in (0, 2)
+    ]
+    + [
+        {"split_mode": "layer", "tensor_split": (0, 1, 0)},
+        {"split_mode": "none", "main_gpu": 1},
+        {"split_mode": "graph", "moe_path": "per_expert", "fused_moe": False},
+        {"split_mode": "row", "override_tensor": (("token_embd", "reference:6"), ("^output", "reference:1"))},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("model", ["tiny-llama", "tiny-gpt-oss"])
+def test_devices_without_a_share_and_parts_on_devices_of_their_own_change_no_result(
+    made: Any, alone: Any, model: str, options: dict[str, Any]
+) -> None:
+    found = logits(made(model), Options(devices=DEVICES[-1], **options))
+    assert error(found, alone(model, "reference")) < TIGHT
+
+
 @pytest.mark.parametrize(("wire", "tolerance"), [("f16", 5e-2), ("bf16", 2e-1)])
 def test_a_narrower_wire_changes_logits_a_little_and_not_at_all_between_devices(
     made: Any, alone: Any, wire: Any, tolerance: float
