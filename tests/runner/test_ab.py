@@ -54,7 +54,9 @@ def test_two_processes_take_turns_a_b_b_a(tmp_path: Path) -> None:
     script = {"clock": "real", "prefill_token_ns": 100_000}
     outcome, _ = go(tmp_path, *sides(Test("pp", 8), script, max_samples=8, precision=1e-9))
     begins = [[sample.start_ns for sample in record.rows[0].samples] for record in outcome.records]
-    assert [a < b for a, b in zip(*begins, strict=True)] == [True, False, False, True] * 2
+    taken = [a < b for a, b in zip(*begins, strict=True)]
+    assert taken == [index % 4 in (0, 3) for index in range(len(taken))]
+    assert len(taken) >= 4, "even where a busy machine spoils every round"
 
 
 def test_all_tests_of_two_variants_share_two_workers_and_deeper_rows_come_last(tmp_path: Path) -> None:
