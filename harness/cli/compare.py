@@ -85,10 +85,10 @@ def compared(a: str, b: str, matched: "Matched", spreads: dict[str, float]) -> "
     rows = []
     for columns, left, right in matched.rows:
         sign = 1.0 if left[0].key.higher_is_better else -1.0
-        logs = [[sign * math.log(m.value) for m in side if m.value] for side in (left, right)]
+        logs = [[sign * math.log(m.median) for m in side if m.median] for side in (left, right)]
         known = [spreads[m.key.series_id] for m in (*left, *right) if m.key.series_id in spreads]
         found = compare_sessions(logs[0], logs[1], max(known) if known else None)
-        values = [math.exp(sign * sum(log) / len(log)) for log in logs]
+        values = [math.exp(sign * sum(log) / len(log)) for log in logs]  # so that the ratio is that of the values
         rows.append(
             Compared(
                 columns,

@@ -7,7 +7,6 @@ from harness.report.nightly import MOODS, SIGNS
 from harness.report.table import Column, Table, Tone, named_rows, number, words
 from harness.report.text import clean
 
-ALWAYS = ("model", "test")
 TONES: dict[str, Tone] = {"good": "good", "bad": "bad", "warn": "warn", "quiet": "quiet", "": ""}
 
 
@@ -18,6 +17,10 @@ def comparison_document(found: Comparison) -> Document:
     if found.differ:
         pairs = [(name, f"{a or '-'} → {b or '-'}") for name, (a, b) in found.differ.items()]
         blocks.append(named_rows("differ", "between the sides as wholes", ("what differs", "from A to B"), pairs))
+    same = [
+        (name, found.rows[0].columns[name]) for name in ("model", "engine", "device") if len(_values(found, name)) == 1
+    ]
+    blocks.append(named_rows("same", "", ("the same on both sides", ""), same))
     blocks.append(comparison_table(found))
     blocks += [Prose(f"Intervals rest on {basis}.", "quiet") for basis in sorted({row.basis for row in found.rows})]
     if any(found.alone):
@@ -28,13 +31,12 @@ def comparison_document(found: Comparison) -> Document:
 
 def comparison_table(found: Comparison) -> Table:
     """One row a series: the columns that differ between rows, both values, the speed of B over A, the verdict."""
-    shown = [name for name in _names(found) if name in ALWAYS or len({row.columns.get(name) for row in found.rows}) > 1]
+    shown = [name for name in _names(found) if name == "test" or len(_values(found, name)) > 1]
     columns = (
         *(Column(name, "text") for name in shown),
         Column("A"),
         Column("B"),
-        Column("speed B / A"),
-        Column("99 % interval"),
+        Column("speed B / A [99 %]"),
         Column("verdict", "text"),
         Column("sessions", "text"),
     )
@@ -43,14 +45,17 @@ def comparison_table(found: Comparison) -> Table:
             *(words(row.columns.get(name, "")) for name in shown),
             number(row.a, _value(row.a, row.unit)),
             number(row.b, _value(row.b, row.unit)),
-            number(row.ratio, numbers.change(row.ratio)),
-            words(numbers.change_interval(row.low, row.high)),
+            number(row.ratio, f"{numbers.change(row.ratio)} {numbers.change_interval(row.low, row.high)}"),
             words(f"{SIGNS[row.verdict]} {row.verdict}", TONES[MOODS[row.verdict]]),
             words(f"{row.sessions[0]} / {row.sessions[1]}"),
         )
         for row in found.rows
     )
     return Table("comparison", "", columns, rows, n_keys=len(shown))
+
+
+def _values(found: Comparison, name: str) -> set[str | None]:
+    return {row.columns.get(name) for row in found.rows}
 
 
 def _names(found: Comparison) -> list[str]:

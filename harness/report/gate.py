@@ -1,4 +1,4 @@
-"""What the gate found, for a terminal, a pull request's comment and a build server: one table, one headline, JUnit."""
+"""What the gate found, for a terminal, a pull request's comment and a build server: a headline, tables, JUnit."""
 
 import re
 from collections.abc import Sequence
@@ -31,47 +31,51 @@ def headline(history: History) -> str:
     return f"No regression in {len(judged)} series."
 
 
-def gate_table(series: Sequence[Series], key: str = "gate", caption: str = "") -> Table:
-    """One row a series: what it is, the verdict, the change with its interval, now and before."""
+def gate_tables(series: Sequence[Series], key: str = "gate") -> tuple[Table, ...]:
+    """A table per model and device, those with the worst verdict first: a row a series with its change and verdict."""
+    groups: dict[str, list[Series]] = {}
+    for one in by_gravity(series):
+        groups.setdefault(f"{one.model}, {one.device}", []).append(one)
+    return tuple(_table(f"{key}-{number}", name, group) for number, (name, group) in enumerate(groups.items(), 1))
+
+
+def _table(key: str, caption: str, series: Sequence[Series]) -> Table:
     columns = (
-        Column("series", "text"),
         Column("test", "text"),
         Column("variant", "text"),
         Column("verdict", "text"),
-        Column("speed against the baseline"),
-        Column("95 % interval"),
+        Column("speed [95 %]"),
         Column("now"),
         Column("because", "text"),
     )
     rows = tuple(
         (
-            words(f"{s.model}, {s.device}"),
             words(s.test),
             words(s.variant),
             words(f"{SIGNS.get(s.verdict, '')} {s.verdict}".strip(), TONES[MOODS[s.verdict]]),
-            number(s.ratio, numbers.change(s.ratio) if s.ratio is not None else ""),
-            words(numbers.change_interval(s.low, s.high) if s.low is not None and s.high is not None else ""),
+            number(s.ratio, _change(s)),
             number(s.points[-1].value, _now(s)),
             words(s.reason),
         )
-        for s in by_gravity(series)
+        for s in series
     )
-    return Table(key, caption, columns, rows, n_keys=3)
+    used = [place for place in range(len(columns)) if place == 0 or any(row[place].text for row in rows)]
+    kept = tuple(tuple(row[place] for place in used) for row in rows)
+    return Table(key, caption, tuple(columns[place] for place in used), kept, n_keys=sum(place < 2 for place in used))
 
 
 def gate_document(history: History, between: Sequence[Commit] = ()) -> Document:
-    """The same for a terminal: the series that are not quiet, or all where all are."""
+    """The same for a terminal: the series that are not quiet, or all that were judged where all are."""
     history, between = clean(history), clean(tuple(between))
     loud = [s for s in history.series if s.verdict not in QUIET]
+    shown = loud or [s for s in history.series if s.verdict != "NO BASELINE"]
     mood = MOODS[by_gravity(history.series)[0].verdict] if history.series else ""
-    blocks: list[Block] = [Prose(headline(history), mood), gate_table(loud or history.series)]
-    if loud and len(loud) < len(history.series):
-        blocks.append(Prose(f"{len(history.series) - len(loud)} quiet series are not shown.", "quiet"))
+    blocks: list[Block] = [Prose(headline(history), mood), *gate_tables(shown)]
+    if len(shown) < len(history.series):
+        blocks.append(Prose(f"{len(history.series) - len(shown)} quiet series are not shown.", "quiet"))
     if between:
-        listed = named_rows(
-            "commits", "since the baseline", ("commit", "subject"), [(c.commit, c.subject) for c in between]
-        )
-        blocks.append(listed)
+        pairs = [(c.commit, c.subject) for c in between]
+        blocks.append(named_rows("commits", "since the baseline", ("commit", "subject"), pairs))
     section = Section("gate", "Gate", "Gate", tuple(blocks), brief=True)
     return Document(history.title, _when(history), (), (), (), (section,))
 
@@ -81,17 +85,20 @@ def gate_markdown(history: History, between: Sequence[Commit] = ()) -> str:
     history, between = clean(history), clean(tuple(between))
     loud = [s for s in history.series if s.verdict not in QUIET]
     quiet = [s for s in history.series if s.verdict in QUIET]
-    mark = {True: "🔴", False: "🟢"}[any(s.verdict == "SLOWER" for s in history.series)]
+    mark = "🔴" if any(s.verdict == "SLOWER" for s in history.series) else "🟢"
     parts = [f"### {mark} {escape(headline(history))}", escape(f"{history.title}, {_when(history)}")]
-    if loud:
-        parts.append(table_markdown(gate_table(loud)))
+    parts += _titled(loud)
     if between:
         listed = "\n".join(f"* `{escape(c.commit)}` {escape(c.subject)}" for c in between)
         parts.append(f"Commits since the baseline:\n\n{listed}")
     if quiet:
-        inner = table_markdown(gate_table(quiet))
+        inner = "\n\n".join(_titled(quiet))
         parts.append(f"<details><summary>{len(quiet)} quiet series</summary>\n\n{inner}\n\n</details>")
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _titled(series: Sequence[Series]) -> list[str]:
+    return [f"**{escape(table.caption)}**\n\n{table_markdown(table)}" for table in gate_tables(series)]
 
 
 def gate_junit(history: History) -> str:
@@ -139,14 +146,18 @@ def _name(series: Series) -> str:
 
 
 def _sentence(series: Series) -> str:
-    parts = []
-    if series.ratio is not None and series.low is not None and series.high is not None:
-        interval = numbers.change_interval(series.low, series.high)
-        parts.append(f"{numbers.change(series.ratio)} {interval} against {series.baseline or 'the baseline'}")
+    change = _change(series)
+    parts = [f"{change} against {series.baseline or 'the baseline'}"] if change else []
     parts += [series.reason] if series.reason else []
     if series.points and series.points[-1].value is not None:
         parts.append(f"now {_now(series)}")
     return "; ".join(parts)
+
+
+def _change(series: Series) -> str:
+    if series.ratio is None or series.low is None or series.high is None:
+        return ""
+    return f"{numbers.change(series.ratio)} {numbers.change_interval(series.low, series.high)}"
 
 
 def _now(series: Series) -> str:

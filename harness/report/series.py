@@ -17,15 +17,17 @@ def series_document(history: History, around: Around) -> Document:
     """The series of a history and their steps. `around`: the commits between a step's two sides, newest first."""
     history = clean(history)
     steps = _steps(history.series, around)
-    blocks: list[Block] = [_courses(history.series)]
+    groups: dict[str, list[Series]] = {}
+    for one in history.series:
+        groups.setdefault(f"{one.model}, {one.device}", []).append(one)
+    blocks: list[Block] = [_courses(f"courses-{n}", name, group) for n, (name, group) in enumerate(groups.items(), 1)]
     blocks += [steps] if steps.rows else [Prose("No step in any series.", "quiet")]
     section = Section("series", "Series", "Series", tuple(blocks), brief=True)
     return Document(history.title, history.newest, (), (), (), (section,))
 
 
-def _courses(series: Sequence[Series]) -> Table:
+def _courses(key: str, caption: str, series: Sequence[Series]) -> Table:
     columns = (
-        Column("series", "text"),
         Column("test", "text"),
         Column("variant", "text"),
         Column("nights"),
@@ -35,7 +37,6 @@ def _courses(series: Sequence[Series]) -> Table:
     )
     rows = tuple(
         (
-            words(f"{s.model}, {s.device}"),
             words(s.test),
             words(s.variant),
             number(len(s.points), str(len(s.points))),
@@ -44,7 +45,7 @@ def _courses(series: Sequence[Series]) -> Table:
         )
         for s in series
     )
-    return Table("courses", "every series, oldest night first", columns, rows, n_keys=3)
+    return Table(key, caption, columns, rows, n_keys=2)
 
 
 def _ends(series: Series) -> tuple[Cell, Cell]:
@@ -63,8 +64,7 @@ def _steps(series: Sequence[Series], around: Around) -> Table:
     columns = (
         Column("series", "text"),
         Column("since", "text"),
-        Column("speed"),
-        Column("95 % interval"),
+        Column("speed [95 %]"),
         Column("chance"),
         Column("commits", "text"),
     )
@@ -72,8 +72,7 @@ def _steps(series: Sequence[Series], around: Around) -> Table:
         (
             words(" ".join(filter(None, (s.model, s.device, s.test, s.variant)))),
             words(f"{s.points[change.index].time[:10]}, {change.commit_after}"),
-            number(change.ratio, numbers.change(change.ratio), "good" if change.ratio > 1 else "bad"),
-            words(numbers.change_interval(change.low, change.high)),
+            number(change.ratio, _size(change), "good" if change.ratio > 1 else "bad"),
             number(change.p_value, f"{change.p_value:.3f}" if change.p_value is not None else ""),
             words(_commits(change, around)),
         )
@@ -81,6 +80,10 @@ def _steps(series: Sequence[Series], around: Around) -> Table:
         for change in s.changes
     )
     return Table("steps", "steps, with the commits between the two sides", columns, rows)
+
+
+def _size(change: ChangePoint) -> str:
+    return f"{numbers.change(change.ratio)} {numbers.change_interval(change.low, change.high)}"
 
 
 def _commits(change: ChangePoint, around: Around) -> str:

@@ -106,7 +106,8 @@ def _timed(fields: dict[str, Value], row: FlatRow, measured: Measured) -> Row | 
     stopped = ""
     if not times:
         rate, mean_ns = _float(fields, "avg_ts"), _float(fields, "avg_ns")
-        times, stopped = (round(mean_ns or (tokens * 1e9 / rate if rate > 0 else 0)),), SUMMARY
+        # the mean of rates is what llama-bench reports; the mean time's rate is another figure where samples scatter
+        times, stopped = (round(tokens * 1e9 / rate if rate > 0 else mean_ns),), SUMMARY
     if min(times) <= 0:
         return None
     samples = tuple(Sample(start_ns=0, total_ns=ns, n_tokens=tokens) for ns in times)

@@ -64,10 +64,14 @@ class SeriesKey:
 
 @dataclass(frozen=True)
 class Measure:
-    """One session's mean in the series' unit, its samples' standard deviation and number; None where there is none."""
+    """One session's mean in the series' unit, its samples' median, standard deviation and number; None for no value.
+
+    The mean is what llama-bench and the reports show; the median is what sessions are compared by.
+    """
 
     key: SeriesKey
     value: float | None
+    median: float | None = None
     sd: float | None = None
     n_samples: int = 0
     state: PointState = "ok"
@@ -132,7 +136,7 @@ def _whole_case(record: Record) -> Iterator[Measure]:
 
 def _measure(key: SeriesKey, values: Sequence[float], state: PointState) -> Measure:
     sd = statistics.stdev(values) if len(values) > 1 else None
-    return Measure(key, statistics.fmean(values), sd, len(values), state)
+    return Measure(key, statistics.fmean(values), statistics.median(values), sd, len(values), state)
 
 
 def _key(record: Record, test: str, metric: str) -> SeriesKey:

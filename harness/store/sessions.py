@@ -18,13 +18,17 @@ from harness.store.schema import RECORDS, RUNS, SERIES, SESSIONS
 
 @dataclass(frozen=True)
 class Session:
-    """One process's value of a series; None where it has none. `rerun_of` names the run whose suspect it was."""
+    """One process's value of a series; None where it has none. `rerun_of` names the run whose suspect it was.
+
+    `value` is the samples' mean, for showing; `median` what the session is compared by.
+    """
 
     run: str
     case_id: str
     started: str
     commit: str
     value: float | None
+    median: float | None
     sd: float | None
     n_samples: int
     state: PointState
@@ -81,6 +85,7 @@ def series(
                 row.started,
                 row.commit,
                 row.value,
+                row.median,
                 row.sd,
                 row.n_samples,
                 row.state,
@@ -118,6 +123,7 @@ def _query() -> Select[tuple[object, ...]]:
     columns = (
         SERIES,
         SESSIONS.c.value,
+        SESSIONS.c.median,
         SESSIONS.c.sd,
         SESSIONS.c.n_samples,
         SESSIONS.c.state,

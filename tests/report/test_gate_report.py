@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness.records.history import Commit, History, HistoryPoint, Series, SeriesVerdict
-from harness.report.gate import gate_document, gate_junit, gate_markdown, gate_table, headline
+from harness.report.gate import gate_document, gate_junit, gate_markdown, gate_tables, headline
 from harness.report.series import series_document
 
 HOSTILE = [
@@ -61,17 +61,29 @@ def test_the_headline_says_the_worst_first(verdicts: list[SeriesVerdict], said: 
 def test_the_comment_shows_what_is_loud_and_folds_what_is_quiet() -> None:
     text = gate_markdown(history(series("SLOWER", "loud"), series("SAME", "quiet")), [Commit("abc", "", "a change")])
     head, folded = text.split("<details>")
-    assert "loud" in head
+    assert "**loud, cpu:0**" in head
     assert "quiet" not in head
-    assert "| quiet" in folded
+    assert "**quiet, cpu:0**" in folded
     assert "−5.0 %" in head
     assert "20 nights up to abc" in head
     assert "`abc` a change" in head
 
 
 def test_what_matters_most_stands_first() -> None:
-    table = gate_table([series("SAME", "a"), series("SLOWER", "b"), series("CANNOT TELL", "c")])
-    assert [row[0].text[0] for row in table.rows] == ["b", "c", "a"]
+    every = [series("SAME", "a"), series("SLOWER", "b"), series("CANNOT TELL", "c"), series("SLOWER", "a", test="pp1")]
+    tables = gate_tables(every)
+    assert [table.caption[0] for table in tables] == ["a", "b", "c"] or [t.caption[0] for t in tables] == [
+        "b",
+        "a",
+        "c",
+    ]
+    (two,) = [table for table in tables if table.caption[0] == "a"]
+    assert [row[0].text for row in two.rows] == ["pp1", "tg128"]
+
+
+def test_columns_nobody_fills_are_left_out() -> None:
+    (table,) = gate_tables([series("SAME", variant="", reason="")])
+    assert [column.head for column in table.columns] == ["test", "verdict", "speed [95 %]", "now"]
 
 
 def test_junit_has_failures_errors_and_skips() -> None:
@@ -106,6 +118,6 @@ def test_hostile_text_is_inert_in_markdown_and_junit(field: str, text: str) -> N
     assert not re.search(r"(?<!\\)\]\(", markdown), "a link"
     assert "\x1b" not in markdown
     (body,) = [line for line in markdown.splitlines() if line.startswith("| ") and "SLOWER" in line]
-    assert body.replace("\\|", "").count("|") == 9
+    assert body.replace("\\|", "").count("|") == 7
     assert gate_document(made).sections
     assert series_document(made, {}).sections
