@@ -1,5 +1,6 @@
 """`harness compare A B`: what differs, by how much, and whether that can be told."""
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from harness.cli.sides import Matched, Side
     from harness.records.comparison import Comparison
     from harness.store.index import Index
+    from harness.store.measures import Measure
 
 app = command_app()
 
@@ -77,8 +79,6 @@ def _spreads(index: "Index") -> dict[str, float]:
 
 def compared(a: str, b: str, matched: "Matched", spreads: dict[str, float]) -> "Comparison":
     """Every joined series with its verdict."""
-    import math  # noqa: PLC0415
-
     from harness.records.comparison import Compared, Comparison  # noqa: PLC0415
     from harness.stats.unpaired import compare_sessions  # noqa: PLC0415
 
@@ -87,7 +87,8 @@ def compared(a: str, b: str, matched: "Matched", spreads: dict[str, float]) -> "
         sign = 1.0 if left[0].key.higher_is_better else -1.0
         logs = [[sign * math.log(m.median) for m in side if m.median] for side in (left, right)]
         known = [spreads[m.key.series_id] for m in (*left, *right) if m.key.series_id in spreads]
-        found = compare_sessions(logs[0], logs[1], max(known) if known else None)
+        within = max(standard_error(measure) for measure in (*left, *right))
+        found = compare_sessions(logs[0], logs[1], max(known) if known else None, within=within)
         values = [math.exp(sign * sum(log) / len(log)) for log in logs]  # so that the ratio is that of the values
         rows.append(
             Compared(
@@ -104,6 +105,13 @@ def compared(a: str, b: str, matched: "Matched", spreads: dict[str, float]) -> "
             )
         )
     return Comparison(a, b, matched.sides, tuple(rows), matched.alone)
+
+
+def standard_error(measure: "Measure") -> float:
+    """Of a session's mean by its own samples, relative; 0 where they are not known."""
+    if not measure.value or not measure.sd or not measure.n_samples:
+        return 0.0
+    return measure.sd / measure.value / math.sqrt(measure.n_samples)
 
 
 def _show(found: "Comparison", output: str) -> None:

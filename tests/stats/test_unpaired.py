@@ -53,3 +53,11 @@ def test_swapping_the_sides_mirrors_the_verdict() -> None:
 def test_an_empty_side_is_refused() -> None:
     with pytest.raises(ValueError, match="need a session"):
         compare_sessions([], [1.0])
+
+
+def test_sessions_that_scatter_inside_are_not_told_apart_by_an_assumption() -> None:
+    assert compare_sessions([3.0], [2.85]).verdict == "SLOWER"
+    found = compare_sessions([3.0], [2.85], within=0.2)
+    assert found.verdict == "CANNOT TELL"
+    assert "scatter" in found.basis
+    assert compare_sessions([3.0], [2.85], known_sd=0.003, within=0.2).verdict == "CANNOT TELL"
