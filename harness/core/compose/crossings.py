@@ -31,10 +31,12 @@ def _reduce(op: Op, values: Sequence[F32]) -> F32:
     """Every partial sum is rounded to the wire's type, that of this device too, so that all devices get one result."""
     partial, x = (values[:-1], values[-1]) if op.params["residual"] else (values, None)
     rounded = _ON_THE_WIRE[str(op.params["wire"])]
-    total = rounded(partial[0])
-    for value in partial[1:]:
-        total = total + rounded(value)
-    return total if x is None else x + total
+    if len(partial) == 1:
+        return rounded(partial[0]) if x is None else x + rounded(partial[0])
+    total = rounded(partial[0]) + rounded(partial[1])
+    for value in (*(rounded(further) for further in partial[2:]), *(() if x is None else (x,))):
+        np.add(value, total, out=total)
+    return total
 
 
 def _as_f16(value: F32) -> F32:
