@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "formats/grids.h"
 #include "formats/half.h"
 #include "formats/k_scales.h"
 
@@ -158,6 +159,47 @@ void pack_body(Planes planes, const std::uint32_t* w, std::uint8_t* body, int la
   }
 }
 
+/// Codebook entries of IQ2_XXS as stored numbers: eight bytes of level, and of sign where a bit is set.
+struct EntryTables {
+  std::uint64_t levels[256];
+  std::uint64_t signs[256];
+};
+
+const EntryTables& entry_tables() {
+  static const EntryTables made = [] {
+    EntryTables tables{};
+    for (int i = 0; i < 256; ++i) {
+      for (int k = 0; k < 8; ++k) {
+        const std::uint64_t level = kGridIq2Xxs[i][k] == 8 ? 0 : kGridIq2Xxs[i][k] == 25 ? 1 : 2;
+        tables.levels[i] |= level << (8 * k);
+        tables.signs[i] |= std::uint64_t{4} * static_cast<std::uint64_t>(i >> k & 1) << (8 * k);
+      }
+    }
+    return tables;
+  }();
+  return made;
+}
+
+/// IQ2_XXS without going through codes: it is the most common format of experts that do not fit otherwise.
+void pack_iq2_xxs(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body, int lane) {
+  const EntryTables& tables = entry_tables();
+  for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(Planes::pairs_sign)) {
+    const std::uint8_t* indices = row + b / 8 * 66 + 2 + b % 8 * 8;
+    const std::uint32_t word = load_u32(indices + 4);
+    std::uint64_t entry[4];
+    for (int i = 0; i < 4; ++i) {
+      entry[i] = tables.levels[indices[i]] | tables.signs[sign_bits(word >> (7 * i) & 127U)];
+    }
+    std::uint32_t dwords[8];  // in Order::pairs: two bytes of each of two entries
+    for (int j = 0; j < 8; ++j) {
+      const std::uint64_t first = entry[j / 4 * 2] >> (16 * (j % 4)) & 0xffffU;
+      const std::uint64_t second = entry[j / 4 * 2 + 1] >> (16 * (j % 4)) & 0xffffU;
+      dwords[j] = static_cast<std::uint32_t>(first | second << 16);
+    }
+    pack_body(Planes::pairs_sign, dwords, body, lane);
+  }
+}
+
 /// Bytes before the nibbles in blocks whose 16 bytes of nibbles are the body's four dwords as they stand; 0: none.
 int verbatim_nibbles(Store store) {
   switch (store) {
@@ -204,6 +246,7 @@ void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, st
   const Lane to{group, group + extent.scales, lane};
   for (std::int64_t block = 0; block < blocks; ++block) pack_scales(store, row, block, to);
   std::uint8_t* body = group + extent.body;
+  if (store == Store::iq2_xxs) return pack_iq2_xxs(row, blocks, body, lane);
   const int nibbles = verbatim_nibbles(store);
   if (nibbles == 0) return pack_codes(format, store, row, blocks, body, lane);
   const int stride = format.block_bytes;
