@@ -70,8 +70,8 @@ class CpuBackend:
         if tensor.format not in native().formats():
             raise UnsupportedError(f"{tensor.name} is {tensor.format}, which the CPU backend cannot decode")
         try:
-            packed = tensor.layout == "packed"
-            return native().Matrix(tensor.format, _extent(tensor), tensor.row_bytes, _halves(tensor), packed)
+            packed, small = tensor.layout.startswith("packed"), tensor.layout == "packed_small"
+            return native().Matrix(tensor.format, _extent(tensor), tensor.row_bytes, _halves(tensor), packed, small)
         except ValueError as error:
             raise LoadError(f"{tensor.name} has an impossible shape: {error}") from error
 

@@ -13,11 +13,11 @@ Floats = NDArray[np.float32]
 
 
 def cpu_product(
-    name: str, rows: NDArray[np.uint8], x: Floats, kernels: str, threads: int = 1, packed: bool = False
+    name: str, rows: NDArray[np.uint8], x: Floats, kernels: str, threads: int = 1, layout: str = "rows"
 ) -> Floats:
-    """float32 [T, rows]; with `packed` from rows that were re-laid, placed in two parts, the later one first."""
+    """float32 [T, rows]; re-laid where `layout` says so; placed in two parts, the later one first."""
     n_rows, n_columns, n_tokens = len(rows), x.shape[1], len(x)
-    matrix = native().Matrix(name, (1, n_rows, n_columns), rows.shape[1], 1, packed)
+    matrix = native().Matrix(name, (1, n_rows, n_columns), rows.shape[1], 1, layout != "rows", layout == "packed_small")
     matrix.allocate()
     half = n_rows // 2
     matrix.place(half, rows[half:])

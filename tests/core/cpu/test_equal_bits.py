@@ -64,9 +64,10 @@ def test_how_tokens_are_cut_into_ubatches_changes_no_bit(
     np.testing.assert_array_equal(logits(path, kernels, spans, threads=2), scalar)
 
 
-def test_a_mapped_file_gives_the_bits_of_copied_rows(model: tuple[Path, Floats], kernels: str) -> None:
+@pytest.mark.parametrize("layout", ["mapped", "packed_small"])
+def test_layouts_change_no_bit(model: tuple[Path, Floats], kernels: str, layout: str) -> None:
     path, scalar = model
-    np.testing.assert_array_equal(logits(path, kernels, layout="mapped", threads=2), scalar)
+    np.testing.assert_array_equal(logits(path, kernels, layout=layout, threads=2), scalar)
 
 
 def test_the_last_tokens_logits_do_not_depend_on_whose_others_are_wanted(model: tuple[Path, Floats]) -> None:

@@ -6,14 +6,14 @@ from closeness import distance
 from numpy.typing import NDArray
 from product_lab import cpu_product, reference_product, tokens_of
 
-from harness.core.cpu import PACKED_FORMATS
+from harness.core.cpu import PACKED_FORMATS, packed_bytes
 from harness.core.cpu.native_module import native
 from harness.core.formats import dequantize, normal_form, random_rows
 from harness.core.formats.table import BY_NAME, FORMATS, Format
 
 QUANTISED = [row.name for row in FORMATS if row.group and row.name in native().formats()]
 FLOATS = ["F32", "F16", "BF16"]
-PACKED = sorted(PACKED_FORMATS)
+PACKED = [*((name, "packed") for name in sorted(PACKED_FORMATS)), ("IQ2_XXS", "packed_small")]
 SIZES = [(1, 1), (16, 1), (33, 1), (17, 2), (40, 7), (21, 12), (50, 33), (7, 64)]
 
 
@@ -36,21 +36,32 @@ def test_planning_knows_which_formats_are_packed() -> None:
     assert set(native().packed_formats()) == PACKED_FORMATS
 
 
-@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize(("name", "layout"), PACKED)
+def test_planning_knows_what_packed_weights_take(name: str, layout: str) -> None:
+    small, row_bytes = layout == "packed_small", BY_NAME[name].row_bytes(2048)
+    matrix = native().Matrix(name, (3, 40, 2048), row_bytes, 1, True, small)
+    assert matrix.n_bytes == 3 * packed_bytes(name, 40, 2048, small=small)
+
+
+@pytest.mark.parametrize(("name", "layout"), PACKED)
 @pytest.mark.parametrize(("n_rows", "n_tokens"), SIZES)
-def test_packed_rows_give_the_bits_of_the_reference(name: str, n_rows: int, n_tokens: int, kernels: str) -> None:
+def test_packed_rows_give_the_bits_of_the_reference(
+    name: str, layout: str, n_rows: int, n_tokens: int, kernels: str
+) -> None:
     rows, n_columns = made_rows(name, n_rows)
     x = tokens_of(n_tokens, n_columns, seed=1)
-    out = cpu_product(name, rows, x, kernels, threads=2, packed=True)
+    out = cpu_product(name, rows, x, kernels, threads=2, layout=layout)
     np.testing.assert_array_equal(out, reference_product(name, rows, x))
 
 
-@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize(("name", "layout"), PACKED)
 @pytest.mark.parametrize("n_tokens", [3, 5])
-def test_packed_rows_longer_than_a_panel_are_summed_in_one_order(name: str, n_tokens: int, kernels: str) -> None:
+def test_packed_rows_longer_than_a_panel_are_summed_in_one_order(
+    name: str, layout: str, n_tokens: int, kernels: str
+) -> None:
     rows, n_columns = made_rows(name, 18, 4352)
     x = tokens_of(n_tokens, n_columns, seed=2)
-    np.testing.assert_array_equal(cpu_product(name, rows, x, kernels, packed=True), reference_product(name, rows, x))
+    np.testing.assert_array_equal(cpu_product(name, rows, x, kernels, layout=layout), reference_product(name, rows, x))
 
 
 @pytest.mark.parametrize("name", QUANTISED)
@@ -83,12 +94,10 @@ def moved_by_a_block(fmt: Format, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mutant
 
 
-@pytest.mark.parametrize(
-    ("name", "packed"), [(name, False) for name in (*FLOATS, *QUANTISED)] + [(name, True) for name in PACKED]
-)
-def test_a_table_row_is_embedded_as_the_format_decodes_it(name: str, packed: bool) -> None:
+@pytest.mark.parametrize(("name", "layout"), [*((name, "rows") for name in (*FLOATS, *QUANTISED)), *PACKED])
+def test_a_table_row_is_embedded_as_the_format_decodes_it(name: str, layout: str) -> None:
     rows, n_columns = made_rows(name, 9, 0 if name in FLOATS else 2304)
-    matrix = native().Matrix(name, (1, 9, n_columns), rows.shape[1], 1, packed)
+    matrix = native().Matrix(name, (1, 9, n_columns), rows.shape[1], 1, layout != "rows", layout == "packed_small")
     matrix.allocate()
     matrix.place(0, rows)
     context = native().Context(kernels="scalar", ubatch=9, n_ctx=9, n_vocab=9, n_threads=1, buffers=[n_columns])

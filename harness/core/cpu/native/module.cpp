@@ -217,11 +217,12 @@ void bind(nb::module_& m) {
       .def(
           "__init__",
           [](Matrix* self, const std::string& format, std::tuple<std::int64_t, std::int64_t, std::int64_t> shape,
-             std::int64_t row_bytes, int halves, bool packed) {
+             std::int64_t row_bytes, int halves, bool packed, bool small) {
             const auto [experts, rows, columns] = shape;
-            new (self) Matrix(format_named(format), {experts, rows, columns, halves}, row_bytes, packed);
+            new (self) Matrix(format_named(format), {experts, rows, columns, halves}, row_bytes, packed, small);
           },
-          nb::arg("format"), nb::arg("shape"), nb::arg("row_bytes"), nb::arg("halves"), nb::arg("packed") = false)
+          nb::arg("format"), nb::arg("shape"), nb::arg("row_bytes"), nb::arg("halves"), nb::arg("packed") = false,
+          nb::arg("small") = false)
       .def_prop_ro("n_bytes", &Matrix::size)
       .def("allocate", &Matrix::allocate)
       .def("place",

@@ -1,6 +1,7 @@
 // Kernels for AVX2 with FMA and F16C; this file alone is compiled with those flags.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/store.h"

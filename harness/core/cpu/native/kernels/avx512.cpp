@@ -1,6 +1,7 @@
 // Kernels for AVX-512 with VNNI; this file alone is compiled with those flags.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/store.h"

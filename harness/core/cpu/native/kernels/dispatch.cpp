@@ -1,11 +1,13 @@
 #include <array>
 #include <utility>
 
+#include "formats/grids.h"
 #include "kernels/kernels.h"
 
 namespace harness {
 
-Packing packing_of(const FormatInfo& format) {
+Packing packing_of(const FormatInfo& format, Store store) {
+  if (store == Store::iq2_xxs_small) return {Kind::wide, Order::strided, 128};
   const bool minimum = format.has_minimum;
   switch (format.range) {
     case CodeRange::tiny:
@@ -28,7 +30,9 @@ std::array<std::uint8_t, kBlock> bytes_in(Order order) {
   for (int i = 0; i < kBlock; ++i) {
     const int in_half = i % 16;
     const int paired = i - in_half + in_half / 4 * 2 + (i & 1) + (i & 2) * 4;
-    at[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(order == Order::natural ? i : paired);
+    const int strided = i % 4 * 8 + i / 4;
+    const int column = order == Order::natural ? i : order == Order::pairs ? paired : strided;
+    at[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(column);
   }
   return at;
 }
@@ -49,6 +53,28 @@ Store store_of(const FormatInfo& format) {
     if (format.name == name) return store;
   }
   return Store::none;
+}
+
+Store small_store_of(const FormatInfo& format) {
+  const Store store = store_of(format);
+  return store == Store::iq2_xxs ? Store::iq2_xxs_small : store;
+}
+
+const std::uint16_t* entry_levels() {
+  struct alignas(64) Table {
+    std::uint16_t levels[256];
+  };
+  static const Table table = [] {
+    Table made{};
+    for (int i = 0; i < 256; ++i) {
+      for (int k = 0; k < 8; ++k) {
+        const int level = kGridIq2Xxs[i][k] == 8 ? 0 : kGridIq2Xxs[i][k] == 25 ? 1 : 2;
+        made.levels[i] = static_cast<std::uint16_t>(made.levels[i] | level << (2 * k));
+      }
+    }
+    return made;
+  }();
+  return table.levels;
 }
 
 std::span<const Kernels* const> usable_kernels() {

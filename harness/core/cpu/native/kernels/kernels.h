@@ -23,6 +23,7 @@ inline constexpr int kMaxPanels = 2;      // that one kernel call takes
 /// Which columns of a block the four bytes of dword j hold.
 enum class Order : std::uint8_t {
   natural,  // 4j, 4j+1, 4j+2, 4j+3
+  strided,  // j, 8 + j, 16 + j, 24 + j: place j of four codebook entries
   pairs,    // 16(j/4) + {2i, 2i+1, 8+2i, 9+2i}, i = j%4: an int16 lane meets one codebook entry only
 };
 
@@ -59,8 +60,21 @@ INLINE constexpr Shape shape_of(Kind kind) {
 }
 
 /// Packed layouts, one per format that has one; see store.h.
-enum class Store : std::uint8_t { none, mxfp4, q4_0, q4_1, q8_0, q2_k, q4_k, q5_k, q6_k, iq2_xxs, iq4_k };
-inline constexpr int kStores = 11;
+enum class Store : std::uint8_t {
+  none,
+  mxfp4,
+  q4_0,
+  q4_1,
+  q8_0,
+  q2_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq2_xxs,
+  iq4_k,
+  iq2_xxs_small
+};
+inline constexpr int kStores = 12;
 
 /// What activations must look like to meet a weight: equal packings may share tiles.
 struct Packing {
@@ -71,10 +85,15 @@ struct Packing {
   bool operator==(const Packing&) const = default;
 };
 
-Packing packing_of(const FormatInfo& format);
+Packing packing_of(const FormatInfo& format, Store store = Store::none);
 
 /// Store::none for a format without a packed layout.
 Store store_of(const FormatInfo& format);
+/// The same where memory is short: a layout of the file's size, if the other is larger.
+Store small_store_of(const FormatInfo& format);
+
+/// The levels of an IQ2_XXS codebook entry's eight places, two bits each, [256]; 64-byte aligned.
+const std::uint16_t* entry_levels();
 
 struct Panel {
   const std::uint8_t* codes;

@@ -1,6 +1,7 @@
 // Kernels for any processor; slow, and the definition of what the others compute.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/store.h"

@@ -10,13 +10,14 @@
 //   nibbles_bit   4 as above for the low four bits, 1 with the fifth bit of vector j in bit j
 //   nibbles_pair  4 as above, 2 with bits 4 and 5 of vector j in bits 2 (j % 4) .. of vector j / 4
 //   pairs         2 of two bits each, likewise
+//   entries       1 of four codebook indices a row (see entry_levels), 1 of their signs, a bit a place
 //   pairs_sign    2 as above, 1 with the third bit of vector j in bit j
 #pragma once
 #include "kernels/kernels.h"
 
 namespace harness {
 
-enum class Planes : std::uint8_t { bytes, nibbles, nibbles_bit, nibbles_pair, pairs, pairs_sign };
+enum class Planes : std::uint8_t { bytes, nibbles, nibbles_bit, nibbles_pair, pairs, pairs_sign, entries };
 
 /// What the scales of one block and 16 rows are.
 enum class ScaleForm : std::uint8_t {
@@ -60,6 +61,8 @@ constexpr StoreShape store_shape(Store store) {
       return {Planes::nibbles_pair, ScaleForm::super, Kind::small16, false, 1.0F};
     case Store::iq2_xxs:
       return {Planes::pairs_sign, ScaleForm::super, Kind::grid, true, 0.125F};
+    case Store::iq2_xxs_small:
+      return {Planes::entries, ScaleForm::super, Kind::wide, true, 0.125F};
     case Store::iq4_k:
       return {Planes::nibbles, ScaleForm::super_tables, Kind::wide16, true, 1.0F};
   }
@@ -77,6 +80,7 @@ constexpr int body_bytes(Planes planes) {
     case Planes::nibbles_pair:
       return 384;
     case Planes::pairs:
+    case Planes::entries:
       return 128;
     case Planes::pairs_sign:
       return 192;
@@ -146,6 +150,8 @@ constexpr LookupTable lookup_of(Store store) {
       return {{12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0}};
     case Store::iq2_xxs:  // 8, 25, 43, then the same negative, plus 43; what stands behind them is never met
       return {{51, 68, 86, 0, 35, 18, 0, 0, 51, 68, 86, 0, 35, 18, 0, 0}};
+    case Store::iq2_xxs_small:  // the same plus 128
+      return {{136, 153, 171, 0, 120, 103, 85, 0, 136, 153, 171, 0, 120, 103, 85, 0}};
     case Store::iq4_k:  // plus 128
       return {{1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241}};
     default:

@@ -124,6 +124,19 @@ INLINE Codes lookup(const std::uint8_t* table, Codes x) {
   const __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
   return {_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
 }
+struct Entries {
+  Codes low, high;
+};
+INLINE Entries lookup_entries(const std::uint16_t* table, const std::uint8_t* p) {
+  alignas(32) std::uint8_t low[64];
+  alignas(32) std::uint8_t high[64];
+  for (int i = 0; i < 64; ++i) {
+    const std::uint16_t word = table[p[i]];
+    low[i] = static_cast<std::uint8_t>(word);
+    high[i] = static_cast<std::uint8_t>(word >> 8);
+  }
+  return {load_codes(low), load_codes(high)};
+}
 INLINE __m256i load_bytes(const std::uint8_t* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
@@ -240,6 +253,13 @@ INLINE void permute(Order order, const std::int8_t* block, std::uint32_t* dwords
   if (order == Order::pairs) {
     x = _mm256_shuffle_epi8(
         x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
+  }
+  if (order == Order::strided) {
+    const __m256i twos = _mm256_shuffle_epi8(
+        x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+    const __m128i low = _mm256_castsi256_si128(twos);
+    const __m128i high = _mm256_extracti128_si256(twos, 1);
+    x = _mm256_set_m128i(_mm_unpackhi_epi16(low, high), _mm_unpacklo_epi16(low, high));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(dwords), x);
 }

@@ -104,6 +104,28 @@ INLINE Codes lookup(const std::uint8_t* table, Codes x) {
   const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), x.v)};
 }
+struct Entries {
+  Codes low, high;
+};
+INLINE __m512i lookup_words(const std::uint16_t* table, __m512i index) {
+  const auto* t = reinterpret_cast<const __m512i*>(table);
+  const __mmask32 bit6 = _mm512_test_epi16_mask(index, _mm512_set1_epi16(0x40));
+  const __mmask32 bit7 = _mm512_test_epi16_mask(index, _mm512_set1_epi16(0x80));
+  const __m512i first = _mm512_permutex2var_epi16(t[0], index, t[1]);
+  const __m512i second = _mm512_permutex2var_epi16(t[2], index, t[3]);
+  const __m512i third = _mm512_permutex2var_epi16(t[4], index, t[5]);
+  const __m512i fourth = _mm512_permutex2var_epi16(t[6], index, t[7]);
+  return _mm512_mask_blend_epi16(bit7, _mm512_mask_blend_epi16(bit6, first, second),
+                                 _mm512_mask_blend_epi16(bit6, third, fourth));
+}
+INLINE Entries lookup_entries(const std::uint16_t* table, const std::uint8_t* p) {
+  const __m512i index = _mm512_load_si512(p);
+  const __m512i even = lookup_words(table, index);
+  const __m512i odd = lookup_words(table, _mm512_srli_epi16(index, 8));
+  const __m512i low_bytes = _mm512_set1_epi16(0x00ff);
+  return {{_mm512_or_si512(_mm512_and_si512(even, low_bytes), _mm512_slli_epi16(odd, 8))},
+          {_mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(low_bytes, odd))}};
+}
 INLINE Codes add_where(Codes x, const std::uint8_t* p, int amount) {
   const __m512i rows = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   const __m512i chosen = _mm512_srai_epi32(rows, 31);
@@ -156,6 +178,13 @@ INLINE void permute(Order order, const std::int8_t* block, std::uint32_t* dwords
   if (order == Order::pairs) {
     x = _mm256_shuffle_epi8(
         x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)));
+  }
+  if (order == Order::strided) {
+    const __m256i twos = _mm256_shuffle_epi8(
+        x, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+    const __m128i low = _mm256_castsi256_si128(twos);
+    const __m128i high = _mm256_extracti128_si256(twos, 1);
+    x = _mm256_set_m128i(_mm_unpackhi_epi16(low, high), _mm_unpacklo_epi16(low, high));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(dwords), x);
 }

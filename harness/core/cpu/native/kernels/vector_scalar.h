@@ -141,6 +141,18 @@ inline Codes lookup(const std::uint8_t* table, Codes x) {
   for (std::uint8_t& byte : x.v) byte = table[byte];
   return x;
 }
+/// The table's words for the 64 bytes at p, low and high bytes apart.
+struct Entries {
+  Codes low, high;
+};
+inline Entries lookup_entries(const std::uint16_t* table, const std::uint8_t* p) {
+  Entries found;
+  for (int i = 0; i < 64; ++i) {
+    found.low.v[i] = static_cast<std::uint8_t>(table[p[i]]);
+    found.high.v[i] = static_cast<std::uint8_t>(table[p[i]] >> 8);
+  }
+  return found;
+}
 /// Adds `amount` to the four bytes of every row whose byte at p has its top bit set.
 inline Codes add_where(Codes x, const std::uint8_t* p, int amount) {
   for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] + (p[i / 4] >> 7) * amount);
@@ -198,6 +210,8 @@ inline void permute(Order order, const std::int8_t* block, std::uint32_t* dwords
   std::int8_t out[32];
   if (order == Order::natural) {
     std::memcpy(out, block, 32);
+  } else if (order == Order::strided) {
+    for (int i = 0; i < 32; ++i) out[i] = block[i % 4 * 8 + i / 4];
   } else {
     for (int half = 0; half < 2; ++half) {
       for (int i = 0; i < 16; ++i) {

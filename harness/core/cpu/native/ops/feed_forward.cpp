@@ -96,7 +96,7 @@ void UpGate::pack(Worker& worker, const Batch& batch, const ExpertSpan& experts)
       packed, [&](std::size_t i) { return inputs_of(workspace_, batch.routing.used[i], one_token).split.count; });
   const auto pack_for = [&](const Matrix& matrix) {
     if (!matrix.format().quantised()) return;
-    const Packing packing = packing_of(matrix.format());
+    const Packing packing = matrix.packing();
     const Tiles tiles = inputs(matrix, batch).tiles;
     worker.for_each(units.count(), [&](std::int64_t unit) {
       const auto found = units.find(unit);
@@ -114,12 +114,12 @@ void UpGate::pack(Worker& worker, const Batch& batch, const ExpertSpan& experts)
     });
   };
   pack_for(*gate_);
-  if (packing_of(up().format()) != packing_of(gate_->format())) pack_for(up());
+  if (up().packing() != gate_->packing()) pack_for(up());
 }
 
 Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
   const bool one_token = batch.tokens == 1;
-  const bool like_gate = packing_of(matrix.format()) == packing_of(gate_->format());
+  const bool like_gate = matrix.packing() == gate_->packing();
   const auto region = like_gate ? Workspace::kTiles : Workspace::kMoreTiles;
   return {{workspace_.region(region), columns_ / kBlock},
           {batch.h.data, batch.h.stride, one_token ? nullptr : batch.routing.tokens.data()}};
@@ -273,7 +273,7 @@ void Down::pack(Worker& worker, const Act& act, std::int64_t n_pairs, const Rout
   if (!quantised()) return;
   const auto rows = act.rows(n_pairs, params_.n_ff);
   const Tiles tiles{workspace_.region(Workspace::kTiles), params_.n_ff / kBlock};
-  const Packing packing = packing_of(down_->format());
+  const Packing packing = down_->packing();
   const UnitMap units({0, routing.used.size()},
                       [&](std::size_t i) { return tiles_for(workspace_, routing.used[i].count).count; });
   worker.for_each(units.count(), [&](std::int64_t unit) {

@@ -13,7 +13,7 @@ Inputs::Inputs(Workspace& workspace, Workspace::Region region, std::int64_t toke
     : workspace_(workspace), region_(region), tokens_(tokens), columns_(weights.front()->columns()) {
   for (const Matrix* weight : weights) {
     if (!weight->format().quantised()) continue;
-    const Packing packing = packing_of(weight->format());
+    const Packing packing = weight->packing();
     if (std::find(packings_.begin(), packings_.end(), packing) == packings_.end()) packings_.push_back(packing);
   }
   const auto n = static_cast<std::int64_t>(packings_.size());
@@ -47,7 +47,7 @@ void Inputs::prepare(Worker& worker, const FloatRows& x, const TileSplit& split)
 
 Activations Inputs::of(const Matrix& weight, const FloatRows& x) const {
   if (!weight.format().quantised()) return {{}, x};
-  const auto found = std::find(packings_.begin(), packings_.end(), packing_of(weight.format()));
+  const auto found = std::find(packings_.begin(), packings_.end(), weight.packing());
   return {tiles(static_cast<std::size_t>(found - packings_.begin())), {}};
 }
 

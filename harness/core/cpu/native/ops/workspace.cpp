@@ -49,7 +49,7 @@ void Workspace::decode_row(const Worker& worker, const Matrix& matrix, std::int6
   if (matrix.store() == Store::none) return matrix.decode_row(0, row, out);
   const FormatInfo& format = matrix.format();
   const Matrix::Lane from = matrix.lane_of(row);
-  const auto at = bytes_in(packing_of(format).order);
+  const auto at = bytes_in(matrix.packing().order);
   const int groups = kBlock / format.group;
   const std::int64_t all_blocks = matrix.columns() / kBlock;
   std::uint8_t* memory = local(worker) + local_bytes_ + kSumBytes;
@@ -59,7 +59,7 @@ void Workspace::decode_row(const Worker& worker, const Matrix& matrix, std::int6
     for (std::int64_t block = 0; block < blocks; ++block, out += kBlock) {
       for (int i = 0; i < kBlock; ++i) {
         const std::int64_t group = block * groups + at[static_cast<std::size_t>(i)] / format.group;
-        const int code = panel.codes[(block * 8 + i / 4) * 64 + from.lane * 4 + i % 4] - format.bias;
+        const int code = panel.codes[(block * 8 + i / 4) * 64 + from.lane * 4 + i % 4] - matrix.packing().bias;
         const float product = panel.scales[group * kRows + from.lane] * static_cast<float>(code);
         out[at[static_cast<std::size_t>(i)]] =
             format.has_minimum ? product - panel.minimums[group * kRows + from.lane] : product;
@@ -83,7 +83,7 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
   if (matrix.store() != Store::none && split.count == 1 && split.tokens <= kStreamTokens) {
     return multiply_streams(matrix, expert, groups, tiles, tokens, out);
   }
-  const auto kind = packing_of(matrix.format()).kind;
+  const auto kind = matrix.packing().kind;
   const Shape shape = shape_of(kind);
   const std::int64_t all_blocks = matrix.columns() / kBlock;
   const std::int64_t group_stride = split.tokens * kRows;
@@ -127,7 +127,7 @@ Panel Workspace::expand(std::uint8_t* memory, std::uint8_t* row_memory, const Ma
                         std::int64_t index, std::int64_t first_block, std::int64_t blocks) const {
   const FormatInfo& format = matrix.format();
   const RowGroup group = matrix.group(index);
-  const auto at = bytes_in(packing_of(format).order);
+  const auto at = bytes_in(matrix.packing().order);
   const int groups = kBlock / format.group;
   auto* codes = memory;
   auto* scales = reinterpret_cast<float*>(memory + blocks * 512);

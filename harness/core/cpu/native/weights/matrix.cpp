@@ -23,12 +23,14 @@ std::size_t checked_size(std::int64_t experts, std::int64_t rows, std::int64_t r
 
 }  // namespace
 
-Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed)
+Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed, bool small)
     : format_(format),
       extent_(extent),
       row_bytes_(row_bytes),
       groups_per_half_(0),
-      store_(packed ? store_of(format) : Store::none),
+      store_(!packed ? Store::none
+             : small ? small_store_of(format)
+                     : store_of(format)),
       store_bytes_(0),
       file_size_(0),
       size_(0) {

@@ -29,8 +29,9 @@ struct RowGroup {
 class Matrix {
  public:
   /// Errors: std::invalid_argument where format, shape and row_bytes disagree; std::bad_alloc.
-  /// `packed`: rows are re-laid as they are placed; the format must have such a layout.
-  Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed = false);
+  /// `packed`: rows are re-laid as they are placed, to about the file's size if `small`; the format must have a layout.
+  Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_bytes, bool packed = false,
+         bool small = false);
 
   const FormatInfo& format() const { return format_; }
   std::int64_t experts() const { return extent_.experts; }
@@ -42,6 +43,8 @@ class Matrix {
   std::size_t size() const { return size_; }
   /// How groups of rows lie; Store::none: as the file has them.
   Store store() const { return store_; }
+  /// What activations must look like to meet it.
+  Packing packing() const { return packing_of(format_, store_); }
 
   /// Own memory for the rows, zero at first.
   void allocate();

@@ -63,7 +63,8 @@ void pack_scales(Store store, const std::uint8_t* row, std::int64_t b, const Lan
       for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, block[192 + 2 * within + g]);
       return;
     }
-    case Store::iq2_xxs: {  // d * (0.5 + scale) / 4 = d / 8 * (2 scale + 1)
+    case Store::iq2_xxs:
+    case Store::iq2_xxs_small: {  // d * (0.5 + scale) / 4 = d / 8 * (2 scale + 1)
       const std::uint8_t* block = row + b / 8 * 66;
       to.put_super(b, 1, 0, load_u16(block));
       return to.put_byte(to.scales + b * 16, static_cast<int>(load_u32(block + 6 + within * 8) >> 28) * 2 + 1);
@@ -156,6 +157,8 @@ void pack_body(Planes planes, const std::uint32_t* w, std::uint8_t* body, int la
       put(body, 1, lane, pairs_of(w + 4, 0));
       if (planes == Planes::pairs_sign) put(body, 2, lane, bits_of(w, 2));
       return;
+    case Planes::entries:  // has a packer of its own
+      return;
   }
 }
 
@@ -197,6 +200,18 @@ void pack_iq2_xxs(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* bo
       dwords[j] = static_cast<std::uint32_t>(first | second << 16);
     }
     pack_body(Planes::pairs_sign, dwords, body, lane);
+  }
+}
+
+/// Indices as they are, signs completed to eight bits.
+void pack_entries(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body, int lane) {
+  for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(Planes::entries)) {
+    const std::uint8_t* indices = row + b / 8 * 66 + 2 + b % 8 * 8;
+    const std::uint32_t word = load_u32(indices + 4);
+    std::uint32_t signs = 0;
+    for (int i = 0; i < 4; ++i) signs |= std::uint32_t{sign_bits(word >> (7 * i) & 127U)} << (8 * i);
+    put(body, 0, lane, load_u32(indices));
+    put(body, 1, lane, signs);
   }
 }
 
@@ -246,6 +261,7 @@ void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, st
   const Lane to{group, group + extent.scales, lane};
   for (std::int64_t block = 0; block < blocks; ++block) pack_scales(store, row, block, to);
   std::uint8_t* body = group + extent.body;
+  if (store == Store::iq2_xxs_small) return pack_entries(row, blocks, body, lane);
   if (store == Store::iq2_xxs) return pack_iq2_xxs(row, blocks, body, lane);
   const int nibbles = verbatim_nibbles(store);
   if (nibbles == 0) return pack_codes(format, store, row, blocks, body, lane);
