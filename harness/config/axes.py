@@ -130,7 +130,10 @@ AXES: dict[str, Field] = {
     "merge_up_gate_shared": Field(OneOrMany(Flag()), "merge up and gate of shared experts and dense layers at load"),
     "fused_moe": Field(OneOrMany(Flag()), "up, gate and activation of the experts in one operation"),
     "moe_path": Field(OneOrMany(Choice(("grouped", "per_expert"))), "all experts in one product, or one after another"),
-    "layout": Field(OneOrMany(Choice(("auto", "packed", "mapped"))), "weights re-laid for the kernels, or the file's"),
+    "layout": Field(
+        OneOrMany(Choice(("auto", "packed", "packed_small", "mapped"))),
+        "weights re-laid for the kernels, or the file's",
+    ),
     "ubatch": Field(OneOrMany(_TOKENS), "tokens per forward pass"),
     "batch": Field(OneOrMany(_TOKENS), "tokens per call"),
     "threads": Field(OneOrMany(Whole(0, 4096)), "CPU threads, 0 for every usable core"),

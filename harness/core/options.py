@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SplitMode = Literal["none", "layer", "row", "graph"]
-Layout = Literal["auto", "packed", "mapped"]
+Layout = Literal["auto", "packed", "packed_small", "mapped"]
 MoePath = Literal["grouped", "per_expert"]
 KvType = Literal["f16", "q8_0"]
 WireType = Literal["f32", "f16", "bf16"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.core.loader.chunks import CHUNK_BYTES, cut
 from harness.core.loader.readers import BufferSizes, n_readers
+from harness.core.plan.layout import held_bytes
 from harness.core.plan.types import Plan
 
 
@@ -33,7 +34,7 @@ def forecast(plan: Plan, chunk_bytes: int = CHUNK_BYTES) -> Forecast:
     n_chunks = read_bytes = 0
     sizes = BufferSizes()
     for tensor in plan.tensors:
-        placed[tensor.device] += tensor.n_bytes
+        placed[tensor.device] += held_bytes(tensor)
         if tensor.layout == "mapped":
             read_bytes += tensor.n_bytes
             continue

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.core.errors import OutOfMemoryError
-from harness.core.plan.layout import kind_of
+from harness.core.plan.layout import held_bytes, kind_of
 from harness.core.plan.text import format_bytes
 from harness.core.plan.types import Plan
 
@@ -19,13 +19,13 @@ CGROUP = Path("/sys/fs/cgroup")
 def require_room(plan: Plan, buffer_bytes: int, available: int | None = None) -> None:
     """Errors: OutOfMemoryError naming the bytes that are needed and there, and the largest tensor."""
     copied = [tensor for tensor in plan.tensors if tensor.layout != "mapped" and kind_of(tensor.device) != "cuda"]
-    needed = sum(tensor.n_bytes for tensor in copied) + buffer_bytes
+    needed = sum(held_bytes(tensor) for tensor in copied) + buffer_bytes
     there = available_bytes() if available is None else available
     if copied and needed > there:
-        largest = max(copied, key=lambda tensor: tensor.n_bytes)
+        largest = max(copied, key=held_bytes)
         raise OutOfMemoryError(
             f"the weights need {format_bytes(needed)} of host memory and {format_bytes(there)} are available (the "
-            f"largest tensor is {largest.name}, {largest.n_bytes:,} bytes on {largest.device}); use fewer layers, a "
+            f"largest tensor is {largest.name}, {held_bytes(largest):,} bytes on {largest.device}); use fewer layers, a "
             "smaller model or layout mapped, or stop what else uses the memory"
         )
 

@@ -8,10 +8,11 @@ from importlib import import_module
 
 from harness.core.errors import PlanError
 from harness.core.options import Options
+from harness.core.plan.types import StoredTensor
 
 
 def layout_on(device: str, options: Options, format_name: str, *, multiplied: bool) -> str:
-    """One of "mapped", "rows", "packed" for one weight; `multiplied` is False for vectors and for the embedding table.
+    """One of "mapped", "rows", "packed", "packed_small" for one weight; `multiplied` is False for vectors and tables.
 
     Errors: PlanError where a device cannot do what was asked for.
     """
@@ -20,9 +21,11 @@ def layout_on(device: str, options: Options, format_name: str, *, multiplied: bo
         if not maps(device):
             raise PlanError(f"layout mapped needs a CPU device, not {device}; use layout packed or auto")
         return "mapped"
-    if options.layout == "packed" and not packs:
-        raise PlanError(f"layout packed is not available on {device}; use layout auto")
-    return "packed" if multiplied and format_name in packs else "rows"
+    if options.layout in ("packed", "packed_small") and not packs:
+        raise PlanError(f"layout {options.layout} is not available on {device}; use layout auto")
+    if not multiplied or format_name not in packs:
+        return "rows"
+    return "packed_small" if options.layout == "packed_small" else "packed"
 
 
 def maps(device: str) -> bool:
@@ -36,6 +39,16 @@ def packed_formats(device: str) -> frozenset[str]:
         return frozenset()
     formats: frozenset[str] = getattr(import_module("harness.core.cpu"), "PACKED_FORMATS", frozenset())
     return formats
+
+
+def held_bytes(tensor: StoredTensor) -> int:
+    """What the tensor takes on its device: packed rows are larger than the file's, up to 1.6 times for IQ2_XXS."""
+    if not tensor.layout.startswith("packed"):
+        return tensor.n_bytes
+    size: int = import_module("harness.core.cpu").packed_bytes(
+        tensor.format, tensor.n_rows, tensor.shape[-1], small=tensor.layout == "packed_small"
+    )
+    return size
 
 
 def kv_types(device: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from harness.core.loader.host_memory import available_bytes, require_room
 from harness.core.models import read_model
 from harness.core.options import Options
 from harness.core.plan import make_plan
+from harness.core.plan.layout import held_bytes
 
 
 def written(folder: Path, **files: str) -> Path:
@@ -43,7 +44,7 @@ def test_a_control_group_without_a_limit_gives_the_machine_s(tmp_path: Path) -> 
 
 def test_too_little_is_a_sentence_with_bytes_and_the_largest_tensor(made: Any, model_of: Any) -> None:
     plan = make_plan(model_of(made("tiny-gpt-oss")), Options(devices=("cpu:0", "cpu:1"), split_mode="layer"))
-    needed = sum(tensor.n_bytes for tensor in plan.tensors)
+    needed = sum(held_bytes(tensor) for tensor in plan.tensors)
     require_room(plan, 0, available=needed)
     with pytest.raises(
         OutOfMemoryError, match=r"need [\d.]+ MiB of host memory and 1000 B are .* 195,840 bytes on cpu"
