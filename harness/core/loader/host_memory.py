@@ -25,8 +25,8 @@ def require_room(plan: Plan, buffer_bytes: int, available: int | None = None) ->
         largest = max(copied, key=held_bytes)
         raise OutOfMemoryError(
             f"the weights need {format_bytes(needed)} of host memory and {format_bytes(there)} are available (the "
-            f"largest tensor is {largest.name}, {held_bytes(largest):,} bytes on {largest.device}); use fewer layers, a "
-            "smaller model or layout mapped, or stop what else uses the memory"
+            f"largest tensor is {largest.name}, {held_bytes(largest):,} bytes on {largest.device}); use fewer layers, "
+            "a smaller model or layout mapped, or stop what else uses the memory"
         )
 
 
