@@ -51,11 +51,35 @@ def context(**changes: Any) -> Any:
     return native().Context(**how)
 
 
+def filled(shape: tuple[int, int, int] = (2, 4, 64)) -> Any:
+    weight = matrix(shape)
+    weight.allocate()
+    return weight
+
+
+def test_a_weight_without_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="weight has no memory yet"):
+        context().linear(weight=matrix((1, 4, 64)), bias=None, x=(0, 64), residual=None, y=(1, 4))
+
+
+@pytest.mark.parametrize("changes", [{"ubatch": 0}, {"ubatch": 2**62}, {"n_ctx": -1}, {"n_ctx": 2**63 - 1},
+                                     {"buffers": [2**62]}, {"buffers": [0]}])  # fmt: skip
+def test_a_context_of_an_impossible_size_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="1 to 1073741824"):
+        context(**changes)
+
+
+@pytest.mark.parametrize("extent", [(2**40, 64, 64, 0), (1, 2**20, 64, 0), (1, 64, 0, 0), (1, 64, 64, -1)])
+def test_a_cache_of_an_impossible_size_is_refused(extent: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="extent is out of range"):
+        context().add_cache(*extent)
+
+
 def test_an_op_whose_weight_has_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="weight is 2 x 4 x 64 where 1 x 4 x 64 is needed"):
-        context().linear(weight=matrix(), bias=None, x=(0, 64), residual=None, y=(1, 4))
+        context().linear(weight=filled(), bias=None, x=(0, 64), residual=None, y=(1, 4))
     with pytest.raises(ValueError, match="a value does not fit its buffer"):
-        context().linear(weight=matrix((1, 4, 64)), bias=None, x=(2, 64), residual=None, y=(1, 4))
+        context().linear(weight=filled((1, 4, 64)), bias=None, x=(2, 64), residual=None, y=(1, 4))
     with pytest.raises(ValueError, match="fewer rows than the vocabulary"):
         context().embed(table=matrix((1, 4, 64)), x=(0, 64))
 
@@ -63,7 +87,8 @@ def test_an_op_whose_weight_has_another_shape_is_refused() -> None:
 @pytest.mark.parametrize(
     ("ids", "position", "message"),
     [([8], 0, "not in the vocabulary"), ([-1], 0, "not in the vocabulary"), ([1] * 5, 0, "1 to 4 tokens"),
-     ([], 0, "1 to 4 tokens"), ([1, 1], 7, "does not fit the context"), ([1], -1, "does not fit the context")],
+     ([], 0, "1 to 4 tokens"), ([1, 1], 7, "does not fit the context"), ([1], -1, "does not fit the context"),
+     ([1], 2**63 - 1, "does not fit the context")],
 )  # fmt: skip
 def test_tokens_that_do_not_fit_are_refused(ids: list[int], position: int, message: str) -> None:
     table = matrix((1, 8, 64))

@@ -107,9 +107,12 @@ inline Lanes8 load_half8(const std::uint8_t* p) {
 inline Lanes8 load_bfloat8(const std::uint8_t* p) {
   return each<8>([&](int i) { return bfloat_to_float(load_u16(p + 2 * i)); });
 }
-/// Rounded to whole numbers, half to even, in -127 .. 127.
+/// Rounded to whole numbers, half to even, in -127 .. 127; what a broken weight made of them may be 0.
 inline void store_int8(std::int8_t* p, Lanes16 a) {
-  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(std::nearbyintf(a.v[i]));
+  for (int i = 0; i < 16; ++i) {
+    const float whole = std::nearbyintf(a.v[i]);
+    p[i] = whole >= -127.0F && whole <= 127.0F ? static_cast<std::int8_t>(whole) : std::int8_t{0};
+  }
 }
 
 inline Ints16 add(Ints16 a, Ints16 b) {

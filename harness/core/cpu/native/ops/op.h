@@ -43,7 +43,7 @@ class Op {
 
 using Weight = std::shared_ptr<const Matrix>;
 
-/// Refuses a weight of another extent. Errors: std::invalid_argument.
+/// Refuses a weight of another extent, or without memory. Errors: std::invalid_argument.
 void expect(const char* role, const Matrix& matrix, std::int64_t experts, std::int64_t rows, std::int64_t columns);
 
 /// A vector's or bias's numbers; empty where there is none.

@@ -1,11 +1,18 @@
 #include "ops/program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <string>
 
 namespace harness {
 namespace {
+
+// Products of these, in bytes, stay within 63 bits.
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+constexpr std::int64_t kMostColumns = std::int64_t{1} << 30;
+constexpr std::int64_t kMostHeads = 1 << 16;
+constexpr std::int64_t kMostHeadDim = 1 << 12;
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -18,9 +25,15 @@ Program::Program(const Kernels& kernels, const ProgramParams& params, std::span<
     : params_(params),
       buffer_columns_(buffers.begin(), buffers.end()),
       workspace_(kernels, params.ubatch, std::max(1, params.n_threads)) {
-  if (params.ubatch < 1 || params.n_ctx < 1) throw std::invalid_argument("ubatch and n_ctx must be at least 1");
+  for (const std::int64_t n : {params.ubatch, params.n_ctx}) {
+    if (n < 1 || n > kMostTokens) {
+      throw std::invalid_argument("ubatch and n_ctx must be 1 to " + std::to_string(kMostTokens));
+    }
+  }
   for (const std::int64_t columns : buffers) {
-    if (columns < 1) throw std::invalid_argument("a value needs at least one column");
+    if (columns < 1 || columns > kMostColumns) {
+      throw std::invalid_argument("a value has 1 to " + std::to_string(kMostColumns) + " columns");
+    }
     buffers_.emplace_back(static_cast<std::size_t>(params.ubatch * columns) * sizeof(float));
   }
 }
@@ -34,7 +47,8 @@ Value Program::value(std::int64_t buffer, std::int64_t columns) const {
 }
 
 KvCache& Program::add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window) {
-  if (n_head_kv < 1 || head_dim < 1 || head_dim_v < 1 || window < 0) {
+  const auto fits = [](std::int64_t n, std::int64_t most) { return n >= 1 && n <= most; };
+  if (!fits(n_head_kv, kMostHeads) || !fits(head_dim, kMostHeadDim) || !fits(head_dim_v, kMostHeadDim) || window < 0) {
     throw std::invalid_argument("a KV slot's extent is out of range");
   }
   const std::int64_t positions = (params_.n_ctx + 15) / 16 * 16;
@@ -43,8 +57,8 @@ KvCache& Program::add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v
 }
 
 void Program::add_rope(std::span<const float> cosine, std::span<const float> sine, std::int64_t half) {
-  const auto needed = static_cast<std::size_t>(params_.n_ctx * half);
-  if (half < 1 || cosine.size() != needed || sine.size() != needed) {
+  const auto needed = static_cast<std::size_t>(params_.n_ctx * std::clamp<std::int64_t>(half, 0, kMostHeadDim));
+  if (half < 1 || half > kMostHeadDim || cosine.size() != needed || sine.size() != needed) {
     throw std::invalid_argument("a RoPE table is not [n_ctx][n_rot / 2]");
   }
   ropes_.push_back({{cosine.begin(), cosine.end()}, {sine.begin(), sine.end()}, {}});
@@ -77,7 +91,7 @@ void Program::check(std::span<const std::int32_t> ids, std::int64_t position, st
   if (!team_) throw std::invalid_argument("the program is not sealed");
   if (n < 1 || n > params_.ubatch)
     throw std::invalid_argument("a ubatch has 1 to " + std::to_string(params_.ubatch) + " tokens");
-  if (position < 0 || position + n > params_.n_ctx) throw std::invalid_argument("the ubatch does not fit the context");
+  if (position < 0 || position > params_.n_ctx - n) throw std::invalid_argument("the ubatch does not fit the context");
   if (outputs < 0 || outputs > n) throw std::invalid_argument("more outputs than tokens");
   for (const std::int32_t id : ids) {
     if (id < 0 || id >= params_.n_vocab)

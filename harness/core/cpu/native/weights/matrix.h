@@ -41,6 +41,8 @@ class Matrix {
   std::int64_t row_bytes() const { return row_bytes_; }
   /// Bytes of the weight as it is held.
   std::size_t size() const { return size_; }
+  /// Whether there are rows to read: memory was reserved or mapped.
+  bool filled() const { return data_ != nullptr; }
   /// How groups of rows lie; Store::none: as the file has them.
   Store store() const { return store_; }
   /// What activations must look like to meet it.
