@@ -12,6 +12,7 @@ import pytest
 from closeness import distance, divergence, median_distance
 from numpy.typing import NDArray
 
+from harness.core.formats.table import FORMATS
 from harness.core.gguf import open_gguf
 from harness.core.session import Session
 from harness.core.synth import derive_mixture
@@ -70,6 +71,12 @@ def on_cpu(session: Open, path: Path, tokens: list[int], **options: Any) -> Logi
 def check_close(ours: Logits, theirs: Logits) -> None:
     assert median_distance(ours, theirs) < NEAR
     assert np.median(divergence(theirs, ours)) < MAX_KL
+
+
+def test_every_quantised_format_is_in_a_whole_model() -> None:
+    made = {fmt for mix in (LOW_BIT | OF_IK).values() for fmt in mix.values()}
+    presets = {"Q4_0", "Q4_1", "Q8_0", "MXFP4"}  # tiny-llama, tiny-mixtral, tiny-gpt-oss
+    assert made | presets == {fmt.name for fmt in FORMATS if fmt.group}
 
 
 @pytest.mark.parametrize("mix", LOW_BIT)

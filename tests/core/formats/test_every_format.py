@@ -1,4 +1,7 @@
-"""A walk over the table: a format without a module, an oracle or a mutant that the oracle catches does not get in."""
+"""A walk over the table: a format without a module, a kernel on each device, an oracle and mutants does not get in.
+
+That kernels compute what the module says is proven in tests/core/cpu and tests/core/cuda, for whatever they list.
+"""
 
 from importlib.resources import files
 
@@ -8,6 +11,8 @@ import pytest
 from format_oracles import FIRST_IK_TYPE, ik_ggml, ik_row_bytes
 from test_dequantize import QUANTISED, mutants
 
+from harness.core.cpu.native_module import native
+from harness.core.cuda import sources as cuda
 from harness.core.formats import normal_form, random_rows
 from harness.core.formats.rows import codec
 from harness.core.formats.table import BY_ID, BY_NAME, FORMATS, Format
@@ -20,6 +25,22 @@ by_name = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_a_module_of_its_own_decodes_it(fmt: Format) -> None:
     assert codec(fmt)
     assert files("harness.core.formats").joinpath(f"{fmt.name.lower()}.py").is_file()
+
+
+@by_name
+def test_the_cpu_has_a_kernel_for_it(fmt: Format) -> None:
+    assert fmt.name in native().formats()
+    decoder = files("harness.core.cpu").joinpath(f"native/formats/{fmt.name.lower()}.cpp")
+    assert decoder.is_file() == bool(fmt.group), "plain floats need no decoder"
+
+
+@by_name
+def test_a_gpu_has_a_kernel_for_it(fmt: Format) -> None:
+    assert fmt.name in cuda.formats()
+
+
+def test_no_kernel_is_for_a_format_that_is_not_in_the_table() -> None:
+    assert set(native().formats()) == cuda.formats() == set(BY_NAME)
 
 
 @by_name
