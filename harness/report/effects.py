@@ -87,7 +87,7 @@ def _pairs(base: Row, other: Row) -> tuple[list[int], list[int]]:
 
 
 def _basis(sides: Sequence[tuple[Speed, Speed]]) -> Basis:
-    if any(sample.state != "ok" for pair in sides for speed in pair for sample in counted(speed.row)):
+    if any(speed.disturbed for pair in sides for speed in pair):
         return "disturbed"
     took_turns = all(a.run == b.run and _interleaved(a.row, b.row) for a, b in sides)
     return "turns" if took_turns else "processes"

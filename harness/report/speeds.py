@@ -35,6 +35,11 @@ class Speed:
         """Tokens already in the KV cache: N_KV."""
         return self.row.n_depth
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether only disturbed samples could be had: a figure to see, not to compare."""
+        return any(sample.state != "ok" for sample in counted(self.row))
+
 
 def is_valid(record: Record) -> bool:
     """Whether the record's times may be shown as speed."""

@@ -81,8 +81,10 @@ class Sweep:
 
 
 def ratio_cell(base: Speed | None, other: Speed | None) -> Cell:
-    """Speed over speed with its interval."""
-    return nothing() if base is None or other is None else effect_cell(speed_effect(base, other))
+    """Speed over speed with its interval; a word where a side was disturbed throughout."""
+    if base is None or other is None:
+        return nothing()
+    return Cell("disturbed") if base.disturbed or other.disturbed else effect_cell(speed_effect(base, other))
 
 
 def effect_cell(result: PairedResult) -> Cell:

@@ -47,4 +47,5 @@ def _speed_cell(speed: Speed | None) -> Cell:
     if speed is None:
         return nothing()
     spread = "" if speed.low is None else f" ± {numbers.rate(speed.tokens_per_s - speed.low)}"
-    return number(speed.tokens_per_s, f"{numbers.rate(speed.tokens_per_s)}{spread}")
+    note = ", disturbed" if speed.disturbed else ""
+    return number(speed.tokens_per_s, f"{numbers.rate(speed.tokens_per_s)}{spread}{note}")
