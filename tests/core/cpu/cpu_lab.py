@@ -15,7 +15,7 @@ from harness.core.gguf import open_gguf
 from harness.core.loader import load_weights
 from harness.core.models import read_model
 from harness.core.options import Options
-from harness.core.plan import make_plan
+from harness.core.plan import Plan, make_plan
 from harness.core.program.build import build_program
 from harness.core.program.op import Op, Program
 from harness.core.reference import ReferenceBackend
@@ -32,6 +32,7 @@ class Loaded:
     program: Program
     options: Options
     backend: Any
+    plan: Plan
 
     def context(self, ops: tuple[Op, ...] = ()) -> Any:
         """A fresh context of the whole program, or of some of its ops."""
@@ -48,7 +49,7 @@ def loaded(path: Path, device: str, kernels: str = "", **options: Any) -> Iterat
         plan = make_plan(model, chosen)
         backend: Any = ReferenceBackend(device) if device.startswith("reference") else CpuBackend(chosen, kernels)
         load_weights(plan, file, backend)
-        yield Loaded(build_program(model, plan), chosen, backend)
+        yield Loaded(build_program(model, plan), chosen, backend, plan)
         backend.close()
 
 
