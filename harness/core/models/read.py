@@ -42,7 +42,7 @@ def read_model(file: GgufFile) -> Model:
     module = _architecture(arch)
     keys, tensors = Keys(metadata, arch), Tensors(file)
     recipe = module.recipe(keys, tensors)
-    tensors.refuse_leftovers(arch)
+    tensors.refuse_offenders(arch)
     name = metadata.get("general.name")
     return Model(
         file=file,

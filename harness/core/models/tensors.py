@@ -20,6 +20,7 @@ class Tensors:
     def __init__(self, file: GgufFile) -> None:
         self._file = file
         self._used: set[str] = set()
+        self._not_f32: dict[str, str] = {}
 
     def has(self, name: str) -> bool:
         """Whether the file holds a tensor of that name."""
@@ -44,10 +45,10 @@ class Tensors:
         return Weight(name, info.format.name, n_expert, rows, columns, info.row_bytes, slices)
 
     def vector(self, name: str, n: int, n_expert: int = 0) -> Weight:
-        """A norm, bias or sinks, one per expert if `n_expert` is not 0. Errors: UnsupportedError unless it is F32."""
+        """A norm, bias or sinks, one per expert if `n_expert` is not 0; what is not F32 is refused with the rest."""
         info = self._take(name, (n_expert, n) if n_expert else (n,))
         if info.format.name != "F32":
-            raise UnsupportedError(f"tensor {name} is {info.format.name}; norms, biases and sinks must be F32")
+            self._not_f32[name] = info.format.name
         slices = tuple(Slice(name, e * n * 4) for e in range(n_expert or 1))
         return Weight(name, "F32", n_expert, n, 0, 4, slices)
 
@@ -62,10 +63,15 @@ class Tensors:
     def numbers(self, name: str, n: int) -> NDArray[np.float64]:
         """The values of a small F32 vector that belongs to the recipe itself (rotary divisors)."""
         self.vector(name, n)
+        if name in self._not_f32:
+            return np.ones(n)  # never used: `refuse_offenders` ends this
         return self._file.read(name).reshape(-1).view(np.float32).astype(np.float64)
 
-    def refuse_leftovers(self, arch: str) -> None:
-        """Errors: UnsupportedError naming every tensor that nobody asked for."""
+    def refuse_offenders(self, arch: str) -> None:
+        """Errors: UnsupportedError naming every vector that is not F32, or every tensor that nobody asked for."""
+        if self._not_f32:
+            found = ", ".join(f"{name} ({fmt})" for name, fmt in self._not_f32.items())
+            raise UnsupportedError(f"norms, biases and sinks must be F32, which these are not: {found}")
         left = [name for name in self._file.tensors if name not in self._used]
         if left:
             raise UnsupportedError(

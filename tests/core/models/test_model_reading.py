@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import GgufError, UnsupportedError
+from harness.core.formats.table import BY_NAME
 from harness.core.models import Model, architectures
 from harness.core.models.describe import describe
 from harness.core.models.recipe import DensePart, ExpertsPart
@@ -119,11 +120,21 @@ def test_a_model_without_an_output_uses_its_embedding(made: Any, model_of: Any) 
     assert model.recipe.output == model.recipe.embedding
 
 
-def test_a_norm_that_is_not_float32_is_refused(made: Any, model_of: Callable[..., Model]) -> None:
+def test_a_norm_of_another_shape_is_refused(made: Any, model_of: Callable[..., Model]) -> None:
     path = made("llama", {"default": "F16"}, n_vocab=288)
     wrong = model_of(path).file.tensors["token_embd.weight"]
     with pytest.raises(GgufError, match=r"output_norm\.weight has shape \[288, 288\]"):
         model_of(path, tensors={"output_norm.weight": wrong})
+
+
+def test_vectors_that_are_not_float32_are_all_listed(made: Any, model_of: Callable[..., Model]) -> None:
+    path = made("tiny-gpt-oss")
+    names = ("blk.0.attn_q.bias", "blk.2.attn_sinks.weight", "output_norm.weight")
+    tensors = model_of(path).file.tensors
+    wrong = {name: replace(tensors[name], format=BY_NAME["F16"]) for name in names}
+    with pytest.raises(UnsupportedError, match="must be F32, which these are not") as caught:
+        model_of(path, tensors=wrong)
+    assert all(f"{name} (F16)" in str(caught.value) for name in names)
 
 
 def test_rotary_divisors_in_the_file_divide_the_frequencies(made: Any, model_of: Any) -> None:
