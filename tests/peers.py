@@ -1,7 +1,7 @@
 """Drives the peer engines' wheels, for tests only. Run as a script: a process for every call.
 
 ik logits MODEL TOKENS OUT.npy UBATCH [muge]   float32 [T, n_vocab] by ik_llama.cpp
-mainline logits MODEL TOKENS OUT.npy N  float32 [T + N, n_vocab] by llama.cpp: N greedy tokens follow the T
+mainline logits MODEL TOKENS OUT.npy N [KV]    float32 [T + N, n_vocab] by llama.cpp: N greedy tokens follow the T
 mainline perplexity MODEL TOKENS WINDOW JSON: a number, over the second half of each window as llama-perplexity has it
 mainline greedy MODEL TOKENS N          JSON: [[token, logprob, second logprob], ...] by llama.cpp
 mainline next MODEL TOKENS N            JSON: [[length, [[token, logprob], ...]], ...] over N tokens, for some lengths
@@ -64,13 +64,14 @@ def ik_logits(model: str, tokens: list[int], out: str, ubatch: int, *, merge: bo
 class Mainline:
     """llama.cpp's libllama itself: its server tells probabilities only, and of some tokens none."""
 
-    def __init__(self, model: str, n_ctx: int) -> None:
+    def __init__(self, model: str, n_ctx: int, kv_type: str = "f16") -> None:
         from harness.engines.xllamacpp import MainlineLibrary
         from harness.records.axes import Axes
 
         self._library = library = MainlineLibrary()
-        handle = library.load(model, Axes()) or sys.exit(f"llama.cpp: no model. {library.last_words()}")
-        self._context = library.context(handle, Axes(), n_ctx, N_THREADS) or sys.exit(library.last_words())
+        axes = Axes(type_k=kv_type, type_v=kv_type)
+        handle = library.load(model, axes) or sys.exit(f"llama.cpp: no model. {library.last_words()}")
+        self._context = library.context(handle, axes, n_ctx, N_THREADS) or sys.exit(library.last_words())
         self._n_vocab = library.facts(handle).n_vocab
         self._position = 0
 
@@ -91,8 +92,8 @@ class Mainline:
         self._position = 0
 
 
-def mainline_logits(model: str, tokens: list[int], out: str, n_more: int) -> None:
-    peer = Mainline(model, 512)
+def mainline_logits(model: str, tokens: list[int], out: str, n_more: int, *kv_type: str) -> None:
+    peer = Mainline(model, 512, *kv_type)
     parts = [peer.logits(tokens)]
     for _ in range(n_more):
         parts.append(peer.logits([int(parts[-1][-1].argmax())]))
@@ -162,7 +163,7 @@ def main(engine: str, what: str, model: str, *rest: str) -> None:
     if engine == "ik":
         ik_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]), merge=rest[3:] == ("muge",))
     elif what == "logits":
-        mainline_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]))
+        mainline_logits(model, [int(t) for t in rest[0].split(",")], rest[1], int(rest[2]), *rest[3:])
     elif what in ASKED:
         json.dump(ASKED[what](model, [int(t) for t in rest[0].split(",")], int(rest[1])), sys.stdout)
     else:

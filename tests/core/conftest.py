@@ -102,9 +102,9 @@ def ik_logits(tmp_path: Path) -> Callable[..., NDArray[np.float32]]:
 def mainline_logits(tmp_path: Path) -> Callable[..., NDArray[np.float32]]:
     """Logits [T + n_more, n_vocab] of llama.cpp, which continues the tokens greedily by `n_more` of its own."""
 
-    def ask(model: Path, tokens: list[int], n_more: int = 0) -> NDArray[np.float32]:
+    def ask(model: Path, tokens: list[int], n_more: int = 0, *kv_type: str) -> NDArray[np.float32]:
         out = tmp_path / "logits.npy"
-        _peer("mainline", "logits", model, tokens, str(out), str(n_more))
+        _peer("mainline", "logits", model, tokens, str(out), str(n_more), *kv_type)
         return np.load(out)
 
     return ask

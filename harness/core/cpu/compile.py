@@ -9,6 +9,7 @@ from typing import Any
 from harness.core.cpu.buffers import Buffers
 from harness.core.cpu.native_module import native
 from harness.core.errors import UnsupportedError
+from harness.core.options import Options
 from harness.core.program.op import Op, Program
 
 Matrices = Mapping[tuple[str, str], Any]
@@ -18,7 +19,7 @@ Place = tuple[int, int]
 class Compiler:
     """Adds a program's operations to a native context, in order."""
 
-    def __init__(self, context: Any, program: Program, buffers: Buffers, matrices: Matrices, n_ctx: int) -> None:
+    def __init__(self, context: Any, program: Program, buffers: Buffers, matrices: Matrices, options: Options) -> None:
         self._context = context
         self._matrices = matrices
         self._buffers = buffers
@@ -26,9 +27,11 @@ class Compiler:
         self._handles: dict[str, int] = {}
         self.routed_layers: list[int] = []
         for slot in program.kv_slots:
-            context.add_cache(slot.n_head_kv, slot.head_dim, slot.head_dim_v, slot.window)
+            context.add_cache(
+                slot.n_head_kv, slot.head_dim, slot.head_dim_v, slot.window, options.type_k, options.type_v
+            )
         for table in program.rope_tables:
-            context.add_rope(*table.cos_sin(n_ctx))
+            context.add_rope(*table.cos_sin(options.n_ctx))
 
     def add(self, op: Op) -> None:
         """Errors: UnsupportedError for an op this backend does not have."""

@@ -29,7 +29,7 @@ class CpuContext:
         self._n_ctx, self._ubatch = options.n_ctx, options.ubatch
         with context_errors(options):
             self._native: Any = native_context(kernels, program, options, buffers)
-            self._compiler = Compiler(self._native, program, buffers, matrices, options.n_ctx)
+            self._compiler = Compiler(self._native, program, buffers, matrices, options)
             for op in program.ops:
                 self._compiler.add(op)
             self._native.seal()

@@ -29,7 +29,7 @@ class CpuSegments:
         buffers = assign_buffers(lifetimes.ops, lifetimes.values)
         with context_errors(options):
             self._native: Any = native_context(kernels, script.program, options, buffers)
-            self._compiler = Compiler(self._native, script.program, buffers, matrices, options.n_ctx)
+            self._compiler = Compiler(self._native, script.program, buffers, matrices, options)
             for step in script.steps:
                 self._add(step)
             self._native.seal()

@@ -51,6 +51,10 @@ Activation activation_named(const std::string& name) {
   return one_of<Activation>(name, {{"swiglu", Activation::swiglu}, {"swiglu_oai", Activation::swiglu_oai}});
 }
 
+KvType kv_type_named(const std::string& name) {
+  return one_of<KvType>(name, {{"f16", KvType::f16}, {"q8_0", KvType::q8_0}});
+}
+
 std::span<const float> flat(const FloatTable& table) { return {table.data(), table.size()}; }
 
 /// A program under construction and in use, with the handles Python passes around.
@@ -60,8 +64,9 @@ class Context {
           const std::vector<std::int64_t>& buffers)
       : program_(kernels_named(kernels), {ubatch, n_ctx, n_vocab, n_threads}, buffers), n_vocab_(n_vocab) {}
 
-  void add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window) {
-    program_.add_cache(n_head_kv, head_dim, head_dim_v, window);
+  void add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window, const std::string& type_k,
+                 const std::string& type_v) {
+    program_.add_cache(n_head_kv, head_dim, head_dim_v, window, kv_type_named(type_k), kv_type_named(type_v));
   }
   void add_rope(const FloatTable& cosine, const FloatTable& sine) {
     program_.add_rope(flat(cosine), flat(sine), static_cast<std::int64_t>(cosine.shape(1)));
@@ -248,7 +253,8 @@ void bind(nb::module_& m) {
                     const std::vector<std::int64_t>&>(),
            nb::arg("kernels"), nb::arg("ubatch"), nb::arg("n_ctx"), nb::arg("n_vocab"), nb::arg("n_threads"),
            nb::arg("buffers"))
-      .def("add_cache", &Context::add_cache)
+      .def("add_cache", &Context::add_cache, nb::arg("n_head_kv"), nb::arg("head_dim"), nb::arg("head_dim_v"),
+           nb::arg("window"), nb::arg("type_k") = "f16", nb::arg("type_v") = "f16")
       .def("add_rope", &Context::add_rope)
       .def("embed", &Context::embed, nb::kw_only(), nb::arg("table"), nb::arg("x"))
       .def("rms_norm", &Context::rms_norm, nb::kw_only(), nb::arg("norm"), nb::arg("eps"), nb::arg("x"), nb::arg("y"))

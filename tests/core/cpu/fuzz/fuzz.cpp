@@ -141,8 +141,9 @@ void run_program(Chance& chance) {
   program.add<RmsNorm>(program.workspace(), made(plain, {1, 1, width, 1}), 1e-5F, x, h);
   if (chance.one_in(2)) {
     const int window = static_cast<int>(chance.hostile(chance.between(0, 20)) & 0xffff);
-    KvCache& cache =
-        program.add_cache(chance.hostile(heads), static_cast<int>(head_dim), static_cast<int>(head_dim), window);
+    KvCache& cache = program.add_cache(chance.hostile(heads), static_cast<int>(head_dim), static_cast<int>(head_dim),
+                                       window, chance.of<KvType>({KvType::f16, KvType::q8_0}),
+                                       chance.of<KvType>({KvType::f16, KvType::q8_0}));
     const std::vector<float> angles(static_cast<std::size_t>(n_ctx * (head_dim / 2)), 0.5F);
     program.add_rope(angles, angles, chance.hostile(head_dim / 2));
     const QkvParams params{static_cast<int>(heads * groups), 1e-5F, chance.of<Rope>({Rope::neox, Rope::norm}),

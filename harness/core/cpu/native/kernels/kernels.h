@@ -143,10 +143,22 @@ struct GatedBlock {
 
 inline constexpr int kChunk = 256;  // keys that attention takes at a time
 
-/// Up to 256 keys of one KV head and some queries; keys [16-key tile][head_dim][16], values [key][value_columns].
+/// How keys or values are kept; q8_0 rounds as activations are rounded, with float16 scales.
+enum class KvType : std::uint8_t { f16, q8_0 };
+
+/// Bytes of `columns` numbers of one position; q8_0 needs whole blocks of 32.
+INLINE constexpr std::int64_t kv_bytes(KvType type, std::int64_t columns) {
+  return type == KvType::f16 ? columns * 2 : columns / kBlock * (kBlock + 2);
+}
+
+/// Up to 256 keys of one KV head and some queries, in tiles of 16 positions:
+///   f16   keys [head_dim][16], values [16][value_columns]
+///   q8_0  per 32 columns the 16 positions' scales, float16, then codes: keys [32][16], values [16][32]
 struct AttentionChunk {
-  const std::uint16_t* keys;
-  const std::uint16_t* values;
+  const std::uint8_t* keys;
+  const std::uint8_t* values;
+  KvType key_type;
+  KvType value_type;
   int head_dim;
   int value_columns;  // a multiple of 16
   float scale;

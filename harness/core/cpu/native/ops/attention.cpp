@@ -61,9 +61,9 @@ void Attention::attend(std::int64_t kv_head, std::int64_t chunk, std::int64_t po
   std::int64_t done = 0;
   const auto flush = [&] {
     if (n == 0) return;
-    workspace_.kernels().attend({cache_.keys(kv_head, start), cache_.values(kv_head, start), kv.head_dim,
-                                 cache_.value_columns(), scale_, n, query, first, last, result.maximum + done,
-                                 result.sum + done, result.out + done * cache_.value_columns()});
+    workspace_.kernels().attend({cache_.keys(kv_head, start), cache_.values(kv_head, start), kv.type_k, kv.type_v,
+                                 kv.head_dim, cache_.value_columns(), scale_, n, query, first, last,
+                                 result.maximum + done, result.sum + done, result.out + done * cache_.value_columns()});
     done += n;
     n = 0;
   };

@@ -1,10 +1,11 @@
-// Keys and values of one layer, float16.
-// Keys lie in tiles of 16 positions, transposed ([head][tile][head_dim][16]), so that attention's lanes are keys;
-// values lie position by position ([head][position][columns], columns padded to 16).
+// Keys and values of one layer, each as float16 or as q8_0.
+// Both lie in tiles of 16 positions, [head][tile][...]; kernels.h says how, at AttentionChunk. Keys are transposed in a
+// tile, so that attention's lanes are keys; float16 values have their columns padded to 16.
 #pragma once
 #include <cstdint>
 
 #include "base/memory.h"
+#include "kernels/kernels.h"
 
 namespace harness {
 
@@ -14,6 +15,8 @@ struct KvExtent {
   int head_dim;
   int head_dim_v;
   int window;
+  KvType type_k;
+  KvType type_v;
 };
 
 class KvCache {
@@ -24,19 +27,24 @@ class KvCache {
   int value_columns() const { return value_columns_; }
 
   /// Keys from `position` (a multiple of 16) on.
-  const std::uint16_t* keys(std::int64_t head, std::int64_t position) const {
-    return keys_.as<std::uint16_t>() + (head * extent_.positions + position) * extent_.head_dim;
+  const std::uint8_t* keys(std::int64_t head, std::int64_t position) const {
+    return keys_.as() + (head * extent_.positions + position) * key_bytes();
   }
-  const std::uint16_t* values(std::int64_t head, std::int64_t position) const {
-    return values_.as<std::uint16_t>() + (head * extent_.positions + position) * value_columns_;
-  }
-  void store_key(std::int64_t head, std::int64_t position, const std::uint16_t* key);
-  /// Where the value of a position goes.
-  std::uint16_t* value(std::int64_t head, std::int64_t position) {
-    return values_.as<std::uint16_t>() + (head * extent_.positions + position) * value_columns_;
+  const std::uint8_t* values(std::int64_t head, std::int64_t position) const {
+    return values_.as() + (head * extent_.positions + position) * value_bytes();
   }
 
+  /// `scratch` has scratch_bytes(), aligned to 4.
+  void store_key(const Kernels& kernels, std::int64_t head, std::int64_t position, const float* key,
+                 std::uint8_t* scratch);
+  void store_value(const Kernels& kernels, std::int64_t head, std::int64_t position, const float* value,
+                   std::uint8_t* scratch);
+  std::int64_t scratch_bytes() const;
+
  private:
+  std::int64_t key_bytes() const { return kv_bytes(extent_.type_k, extent_.head_dim); }
+  std::int64_t value_bytes() const { return kv_bytes(extent_.type_v, value_columns_); }
+
   KvExtent extent_;
   int value_columns_;
   Buffer keys_;

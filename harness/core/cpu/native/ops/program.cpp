@@ -46,13 +46,18 @@ Value Program::value(std::int64_t buffer, std::int64_t columns) const {
   return {buffers_[index].as<float>(), columns};
 }
 
-KvCache& Program::add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window) {
+KvCache& Program::add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window, KvType type_k,
+                            KvType type_v) {
   const auto fits = [](std::int64_t n, std::int64_t most) { return n >= 1 && n <= most; };
   if (!fits(n_head_kv, kMostHeads) || !fits(head_dim, kMostHeadDim) || !fits(head_dim_v, kMostHeadDim) || window < 0) {
     throw std::invalid_argument("a KV slot's extent is out of range");
   }
+  if ((type_k == KvType::q8_0 && head_dim % kBlock != 0) || (type_v == KvType::q8_0 && head_dim_v % kBlock != 0)) {
+    throw std::invalid_argument("a KV slot of type q8_0 needs heads of whole blocks");
+  }
   const std::int64_t positions = (params_.n_ctx + 15) / 16 * 16;
-  caches_.push_back(std::make_unique<KvCache>(KvExtent{n_head_kv, positions, head_dim, head_dim_v, window}));
+  caches_.push_back(
+      std::make_unique<KvCache>(KvExtent{n_head_kv, positions, head_dim, head_dim_v, window, type_k, type_v}));
   return *caches_.back();
 }
 

@@ -32,7 +32,8 @@ class Program {
 
   Workspace& workspace() { return workspace_; }
   std::int64_t ubatch() const { return params_.ubatch; }
-  KvCache& add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window);
+  KvCache& add_cache(std::int64_t n_head_kv, int head_dim, int head_dim_v, int window, KvType type_k = KvType::f16,
+                     KvType type_v = KvType::f16);
   KvCache& cache(std::size_t slot) { return *caches_.at(slot); }
   /// Takes a copy of float32 [n_ctx][half] tables.
   void add_rope(std::span<const float> cosine, std::span<const float> sine, std::int64_t half);

@@ -40,7 +40,7 @@ Qkv::Qkv(Workspace& workspace, std::vector<Projection> projections, const Weight
     throw std::invalid_argument("the projections' rows do not agree with the heads");
   }
   workspace.reserve(Workspace::kProducts, workspace.ubatch() * columns_ * 4);
-  workspace.reserve_local(std::max(kv.head_dim, kv.head_dim_v) * 2);
+  workspace.reserve_local(cache.scratch_bytes());
 }
 
 void Qkv::run(Worker& worker, const Step& step, const Range& range) {
@@ -93,14 +93,12 @@ void Qkv::place_head(const Worker& worker, std::int64_t token, std::int64_t posi
   if (head < kv.heads) {
     float* k = product + q_.columns + head * kv.head_dim;
     turn(k, k_norm_, position);
-    auto* half = reinterpret_cast<std::uint16_t*>(workspace_.local(worker));
-    workspace_.kernels().to_half(k, kv.head_dim, half);
-    cache_.store_key(head, position, half);
+    cache_.store_key(workspace_.kernels(), head, position, k, workspace_.local(worker));
     return;
   }
   head -= kv.heads;
   const float* v = product + q_.columns + kv.heads * kv.head_dim + head * kv.head_dim_v;
-  workspace_.kernels().to_half(v, kv.head_dim_v, cache_.value(head, position));
+  cache_.store_value(workspace_.kernels(), head, position, v, workspace_.local(worker));
 }
 
 void Qkv::turn(float* head, const Floats& norm, std::int64_t position) const {
