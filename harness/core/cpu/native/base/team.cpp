@@ -97,7 +97,8 @@ std::vector<int> usable_cores() {
   return cores;
 }
 
-Team::Team(int n_threads) : count_(std::max(1, n_threads)), cores_(cores_for(count_)) {
+Team::Team(int n_threads)
+    : count_(std::max(1, n_threads)), cores_(cores_for(count_)), shares_(static_cast<std::size_t>(count_)) {
   for (int index = 1; index < count_; ++index) threads_.emplace_back([this, index] { serve(index); });
 }
 
@@ -143,7 +144,6 @@ void Team::barrier() {
   const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
-    next_.store(0, std::memory_order_relaxed);
     generation_.fetch_add(1, std::memory_order_release);
     return;
   }

@@ -1,5 +1,7 @@
 // The threads that run a program: one parallel region per ubatch, the caller being worker 0.
-// Units of work are taken from one atomic counter, so a thread that is held up costs its share and no more.
+// Every worker has a run of adjoining units of its own, so that it reads memory front to back and takes units without
+// touching another core's cache; who is done early takes from the others, so a thread that is held up costs its share
+// and no more.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -32,6 +34,8 @@ class Worker {
   void barrier();
 
  private:
+  bool take(int owner, std::int64_t units, std::size_t round, std::int64_t& unit);
+
   Team& team_;
   int index_;
 };
@@ -56,13 +60,20 @@ class Team {
   friend class Worker;
   using Body = void (*)(void*, Worker&);
 
+  /// How many of one worker's units are taken, in this for_each and, to be set back, in the one before.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> taken[2] = {0, 0};
+    std::size_t round = 0;  // its owner's count of for_each, modulo 2
+  };
+
   void start(Body body, void* argument);
   void serve(int index);
   void barrier();
   void wait_for_region(std::uint32_t seen);
 
   int count_;
-  std::vector<int> cores_;  // empty: workers are not pinned
+  std::vector<int> cores_;     // empty: workers are not pinned
+  std::vector<Share> shares_;  // one per worker
   std::vector<std::thread> threads_;
   Body body_ = nullptr;
   void* argument_ = nullptr;
@@ -70,7 +81,6 @@ class Team {
 
   alignas(64) std::atomic<std::uint32_t> region_{0};
   alignas(64) std::atomic<int> sleeping_{0};
-  alignas(64) std::atomic<std::int64_t> next_{0};
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
@@ -82,12 +92,30 @@ void Worker::for_each(std::int64_t units, F&& f) {
     for (std::int64_t unit = 0; unit < units; ++unit) f(unit);
     return;
   }
-  for (;;) {
-    const std::int64_t unit = team_.next_.fetch_add(1, std::memory_order_relaxed);
-    if (unit >= units) break;
-    f(unit);
+  Team::Share& own = team_.shares_[static_cast<std::size_t>(index_)];
+  const std::size_t round = own.round;
+  own.round = 1 - round;
+  own.taken[own.round].store(0, std::memory_order_relaxed);  // all left the for_each before at its barrier
+  std::int64_t unit = 0;
+  while (take(index_, units, round, unit)) f(unit);
+  for (int step = 1; step < team_.count_; ++step) {
+    const int owner = (index_ + step) % team_.count_;
+    while (take(owner, units, round, unit)) f(unit);
   }
   team_.barrier();
+}
+
+/// The next unit of `owner`'s run, if one is left for this worker. A run of one unit is its owner's: it has begun by
+/// now.
+inline bool Worker::take(int owner, std::int64_t units, std::size_t round, std::int64_t& unit) {
+  const std::int64_t count = team_.count_;
+  const std::int64_t first = (owner * units + count - 1) / count;
+  const std::int64_t last = ((owner + 1) * units + count - 1) / count;
+  if (first == last || (owner != index_ && last - first == 1)) return false;
+  std::atomic<std::int64_t>& taken = team_.shares_[static_cast<std::size_t>(owner)].taken[round];
+  if (first + taken.load(std::memory_order_relaxed) >= last) return false;
+  unit = first + taken.fetch_add(1, std::memory_order_relaxed);
+  return unit < last;
 }
 
 inline int Worker::count() const { return team_.count_; }
