@@ -21,6 +21,7 @@ PRESETS = {
     "gpt-oss-20b": Shape(24, 201_088),
     "qwen3-30b-a3b-iq2_xxs": Shape(48, 151_936),
     "qwen3-30b-a3b-iq2_xxs-mainline": Shape(48, 151_936),
+    "qwen3-30b-a3b-q4_k_m": Shape(48, 151_936),
     "tiny-llama": Shape(2, 331),
     "tiny-mixtral": Shape(2, 331),
     "tiny-gpt-oss": Shape(3, 331),

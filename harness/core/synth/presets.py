@@ -47,6 +47,12 @@ def _iq2_xxs(others: dict[str, str]) -> FormatOf:
     return format_of
 
 
+def _q4_k_m(role: str, layer: int, n_layer: int) -> str:
+    """llama-quantize's Q4_K_M: Q4_K; Q6_K for the head, and for V and down in the outer eighths and every third layer."""
+    more = layer < n_layer // 8 or layer >= 7 * n_layer // 8 or (layer - n_layer // 8) % 3 == 2
+    return "Q6_K" if role == "output" or (role in ("attn_v", "ffn_down") and more) else "Q4_K"
+
+
 _IK_MIX = {
     "token_embd": "Q2_K",
     "attn_q": "Q4_K",
@@ -121,6 +127,7 @@ PRESETS: dict[str, ModelShape] = {
     "gpt-oss-20b": _GPT_OSS,
     "qwen3-30b-a3b-iq2_xxs": _QWEN3,
     "qwen3-30b-a3b-iq2_xxs-mainline": replace(_QWEN3, format_of=_iq2_xxs(_MAINLINE_MIX)),
+    "qwen3-30b-a3b-q4_k_m": replace(_QWEN3, format_of=_q4_k_m),
     "tiny-llama": _TINY_LLAMA,
     "tiny-mixtral": replace(_TINY_LLAMA, n_ff=160, n_expert=8, top_k=2),
     "tiny-gpt-oss": _TINY_GPT_OSS,

@@ -58,6 +58,16 @@ def test_mainlines_mix_has_no_format_that_mainline_lacks() -> None:
     assert "IQ4_K" not in found.values()
 
 
+def test_q4_k_m_spends_more_bits_where_llama_quantize_does() -> None:
+    found = formats("qwen3-30b-a3b-q4_k_m")
+    assert [found[f"blk.{i}.ffn_down_exps"] for i in (0, 5, 6, 7, 8, 41, 42)] == (
+        ["Q6_K", "Q6_K", "Q4_K", "Q4_K", "Q6_K", "Q6_K", "Q6_K"]
+    )
+    assert found["blk.6.attn_v"] == "Q4_K"
+    assert found["blk.0.ffn_up_exps"] == found["token_embd"] == "Q4_K"
+    assert found["output"] == "Q6_K"
+
+
 def test_fewer_layers_take_the_same_share_of_the_vocabulary() -> None:
     assert cut("gpt-oss-20b", 4, None).n_vocab == 201_088 * 4 // 24
     assert cut("gpt-oss-20b", 4, 1000).n_vocab == 1000
