@@ -71,7 +71,7 @@ def _place_heads(launches: Launches, op: Op, letter: str, heads: Address, n_head
     n_tokens = launches.extent.n_tokens
     if f"{letter}_norm" in op.weights:
         norm = launches.weight(op, f"{letter}_norm")
-        launches.normalize(heads, norm, heads, n_tokens * n_head, float(op.params["eps"]))
+        launches.normalize_heads(heads, norm, n_tokens * n_head, float(op.params["eps"]))
     if op.params["rope"] == "none":
         return
     table = launches.standing.rope[int(op.params["rope_table"])]

@@ -63,6 +63,16 @@ def test_every_format_agrees_with_the_reference_in_every_role(name: str, device:
     assert wrong(Proof(device(Schedule.RANDOM, seed=1), ReferenceSide(path)), 3, 1) == []
 
 
+@pytest.mark.parametrize("arch", ["qwen3moe", "gpt-oss"])
+def test_sums_over_more_experts_than_a_softmax_has_lanes_have_the_bits_of_the_reference(
+    arch: str, device: Device, made: Made
+) -> None:
+    path = made(arch, {"default": "Q8_0"}, n_layer=1, n_vocab=331, n_expert=40, top_k=20)
+    found = list(Proof(device(), ReferenceSide(path)).findings(40, 2, only=("route",)))
+    assert [str(finding) for finding in found if not finding.is_right] == []
+    assert len(found) == 2
+
+
 def test_ties_go_to_the_lower_expert(device: Device) -> None:
     logits = np.array([[1.0, 3.0, 3.0, 0.0, 3.0], [2.0] * 5], np.float32)
     emulated = device()

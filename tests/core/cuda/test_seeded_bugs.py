@@ -42,11 +42,34 @@ class Bug:
 
 BUGS = [
     Bug(
-        "barrier removed: one reduction overwrites the last one's parts",
+        "barrier removed: shares are read before they are there",
         "attention.cu",
-        "    SHARED(float, parts, 8);\n    __syncthreads();",
-        "    SHARED(float, parts, 8);",
+        "-largest)) : 0.0f;\n    __syncthreads();",
+        "-largest)) : 0.0f;",
         "attention",
+    ),
+    Bug(
+        "shares added one after another",
+        "attention.cu",
+        "threadIdx.x % 16; key < chunk; key += 16",
+        "threadIdx.x % 16 ? chunk : 0; key < chunk; key++",
+        "attention",
+    ),
+    Bug("a last digit of exp", "arithmetic.cuh", "1.9875691500e-4f", "1.9875691510e-4f", "attention"),
+    Bug(
+        "sums folded from the other end",
+        "arithmetic.cuh",
+        "int distance = 4; distance > 0; distance /= 2",
+        "int distance = 1; distance < 8; distance *= 2",
+        "rms_norm",
+    ),
+    Bug(
+        "two rows of heads at once",
+        "norm.cu",
+        "vector < n_vectors ? n : 0",
+        "vector <= n_vectors ? n : 0",
+        "qkv",
+        QWEN3,
     ),
     Bug(
         "barrier removed: parts are read before they are there",
@@ -55,7 +78,14 @@ BUGS = [
         "parts[threadIdx.x / 32] = value;",
         "attention",
     ),
-    Bug("barrier removed: the norm's parts", "norm.cu", "    __syncthreads();\n", "", "rms_norm"),
+    Bug(
+        "barrier removed: a row is added before it is there",
+        "norm.cu",
+        "        __syncthreads();\n        if",
+        "        if",
+        "rms_norm",
+    ),
+    Bug("barrier removed: the norm's factor", "norm.cu", "    __syncthreads();\n    for", "    for", "rms_norm"),
     Bug(
         "barrier removed: a chosen expert is chosen again",
         "route.cu",
@@ -167,8 +197,8 @@ BUGS = [
     Bug(
         "weights of experts not renormalised",
         "route.cu",
-        "gating == 2 || renorm",
-        "gating == 2 + renorm",
+        "renorm ?",
+        "renorm > 1 ?",
         "route",
         QWEN3,
     ),

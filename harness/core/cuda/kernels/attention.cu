@@ -1,10 +1,10 @@
 // Attention in chunks of 256 positions counted from 0: one block per (head, token, chunk) leaves the chunk's maximum,
 // sum and weighted values; a second kernel combines chunks in ascending order and adds the sink. The order of additions
-// depends on the number of keys alone. Cache: f16 [n_ctx, n_head_kv, head_dim]. Reference: attention; relative L2 1e-3.
+// depends on the number of keys alone. Cache: f16 [n_ctx, n_head_kv, head_dim]. Reference: attention; exact.
 //
 // Tokens come in slices, so that partial results stay small: `q` and `a` begin at `first_token`.
 // The grid's chunks come from the KV bucket; chunks beyond the last key or before the window end at once.
-#include "gpu.cuh"
+#include "arithmetic.cuh"
 
 constexpr int chunk = 256;
 
@@ -17,18 +17,26 @@ __device__ __forceinline__ Keys visible(int index, int position, int window) {
     return {max(index * chunk, oldest), min((index + 1) * chunk, position + 1)};
 }
 
-__device__ __forceinline__ float block_reduce(float value, bool largest) {
+// The largest of 256 threads' values, in every thread.
+__device__ __forceinline__ float block_largest(float value) {
     SHARED(float, parts, 8);
-    __syncthreads();
     for (int distance = 16; distance > 0; distance /= 2) {
-        const float other = __shfl_xor_sync(FULL_MASK, value, distance);
-        value = largest ? fmaxf(value, other) : value + other;
+        value = fmaxf(value, __shfl_xor_sync(FULL_MASK, value, distance));
     }
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
     __syncthreads();
-    float total = parts[0];
-    for (int i = 1; i < 8; i++) total = largest ? fmaxf(total, parts[i]) : total + parts[i];
-    return total;
+    value = parts[threadIdx.x % 8];
+    for (int distance = 4; distance > 0; distance /= 2) {
+        value = fmaxf(value, __shfl_xor_sync(FULL_MASK, value, distance));
+    }
+    return value;
+}
+
+// The sum of a chunk's shares, in the first threads: lanes by key modulo 16. A whole warp calls it.
+__device__ __forceinline__ float sum_of_shares(const float* shares) {
+    float sum = 0.0f;
+    for (int key = threadIdx.x % 16; key < chunk; key += 16) sum = __fadd_rn(sum, shares[key]);
+    return sum_of_sixteen_lanes(sum);
 }
 
 // Launch: grid (n_head, T, chunks), 256 threads: a thread per key, then a thread per dimension of the value.
@@ -51,14 +59,16 @@ extern "C" __global__ void attention_chunk(const float* __restrict__ q, const ha
         for (int i = 0; i < head_dim; i++) sum = __fmaf_rn(query[i], half_to_float(k[i]), sum);
         score = __fmul_rn(sum, scale);
     }
-    const float largest = block_reduce(score, true);
-    const float share = is_seen ? expf(__fadd_rn(score, -largest)) : 0.0f;
-    shares[threadIdx.x] = share;
-    const float total = block_reduce(share, false);
+    const float largest = block_largest(score);
+    shares[threadIdx.x] = is_seen ? exponential(__fadd_rn(score, -largest)) : 0.0f;
+    __syncthreads();
     float* out = partial + ((static_cast<size_t>(token) * n_head + head) * gridDim.z + blockIdx.z) * (2 + head_dim_v);
-    if (threadIdx.x == 0) {
-        out[0] = largest;
-        out[1] = total;
+    if (threadIdx.x < 32) {
+        const float total = sum_of_shares(shares);
+        if (threadIdx.x == 0) {
+            out[0] = largest;
+            out[1] = total;
+        }
     }
     for (int i = threadIdx.x; i < head_dim_v; i += 256) {
         float sum = 0.0f;
@@ -84,14 +94,14 @@ extern "C" __global__ void attention_combine(const float* __restrict__ partial, 
             if (seen.first >= seen.end) continue;
             const float* part = partial + (row * n_chunks + index) * (2 + head_dim_v);
             const float both = fmaxf(largest, part[0]);
-            const float before = expf(__fadd_rn(largest, -both)), now = expf(__fadd_rn(part[0], -both));
+            const float before = exponential(__fadd_rn(largest, -both)), now = exponential(__fadd_rn(part[0], -both));
             total = __fadd_rn(__fmul_rn(total, before), __fmul_rn(part[1], now));
             sum = __fadd_rn(__fmul_rn(sum, before), __fmul_rn(part[2 + i], now));
             largest = both;
         }
         if (sinks != nullptr) {
-            const float both = fmaxf(largest, sinks[head]), before = expf(__fadd_rn(largest, -both));
-            total = __fadd_rn(__fmul_rn(total, before), expf(__fadd_rn(sinks[head], -both)));
+            const float both = fmaxf(largest, sinks[head]), before = exponential(__fadd_rn(largest, -both));
+            total = __fadd_rn(__fmul_rn(total, before), exponential(__fadd_rn(sinks[head], -both)));
             sum = __fmul_rn(sum, before);
         }
         a[row * head_dim_v + i] = __fdiv_rn(sum, total);
