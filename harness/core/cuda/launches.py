@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
+from harness.core.cuda.kv_cache import KvBuffers
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
@@ -29,14 +30,6 @@ has been at hand to measure where the two cross, and the bits are the same on bo
 
 Inputs = tuple[Address | None, Address | None, Address | None]
 """Activations as kernels take them: float values, or int8 codes and scales."""
-
-
-@dataclass(frozen=True)
-class KvBuffers:
-    """Keys and values of one layer: f16 [n_ctx, n_head_kv, head_dim]."""
-
-    keys: Address
-    values: Address
 
 
 @dataclass(frozen=True)

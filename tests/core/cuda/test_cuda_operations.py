@@ -44,6 +44,30 @@ def test_every_operation_agrees_with_the_reference_under_every_schedule(
     assert {"embed", "rms_norm", "qkv", "attention", "attn_out", "logits"} < {op.name for op in proof.program.ops}
 
 
+@pytest.mark.parametrize(
+    "types", [{"type_k": "q8_0"}, {"type_v": "q8_0"}, {"type_k": "q8_0", "type_v": "q8_0"}], ids=str
+)
+@pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
+def test_a_quantised_cache_keeps_and_gives_back_what_the_reference_does(
+    preset: str, types: dict[str, str], device: Device, made: Made
+) -> None:
+    proof = Proof(device(Schedule.RANDOM, seed=2), ReferenceSide(made(preset), **types))
+    for n_tokens, position in ((9, 255), (1, 3)):
+        found = list(proof.findings(n_tokens, position, only=("qkv", "attention")))
+        assert [str(finding) for finding in found if not finding.is_right] == []
+        assert sum(finding.what in ("keys", "values") for finding in found) >= 4
+
+
+@pytest.mark.parametrize(("n_head", "n_head_kv", "head_dim"), [(12, 1, 24), (5, 5, 20), (8, 2, 160)])
+def test_heads_of_any_number_and_width_have_the_bits_of_the_reference(
+    n_head: int, n_head_kv: int, head_dim: int, device: Device, made: Made
+) -> None:
+    shape = {"n_head": n_head, "n_head_kv": n_head_kv, "head_dim": head_dim}
+    path = made("llama", {"default": "F32"}, n_layer=1, n_vocab=331, **shape)
+    found = list(Proof(device(), ReferenceSide(path)).findings(3, 255, only=("attention",)))
+    assert [str(finding) for finding in found if not finding.is_right] == []
+
+
 @pytest.mark.parametrize("merged", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("path_kind", ["grouped", "per_expert"])

@@ -56,6 +56,21 @@ def test_prefill_and_decoding_across_buckets_have_the_bits_of_the_reference(
 
 
 @pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
+def test_a_quantised_cache_gives_the_bits_of_the_reference_in_prefill_and_decoding(
+    preset: str, session: Open, made: Made
+) -> None:
+    tokens, types = prompt(266), {"type_k": "q8_0", "type_v": "q8_0"}
+    found, expected = (
+        np.concatenate([opened.logits(tokens[:260]), np.stack([opened.decode(int(token)) for token in tokens[260:]])])
+        for opened in (
+            session(made(preset), device, n_ctx=N_CTX, ubatch=UBATCH, **types)
+            for device in ("cuda-emulated:0", "reference-q8")
+        )
+    )
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
 def test_decoding_by_graphs_gives_the_bits_that_prefill_gives(preset: str, session: Open, made: Made) -> None:
     opened = session(made(preset), "cuda-emulated:0", n_ctx=N_CTX, ubatch=UBATCH)
     tokens = prompt(262)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from harness.core.options import Options
 
 Made = Callable[..., Path]
 GPT_OSS, QWEN3, LLAMA = "tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama"
+Q8_0 = (("type_k", "q8_0"), ("type_v", "q8_0"))
 BY_MMA = (65, 11)
 """Tokens and position of a run that multiplies by mma."""
 
@@ -38,23 +40,39 @@ class Bug:
     preset: str = GPT_OSS
     n_tokens: int = 9
     position: int = 255
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 BUGS = [
     Bug(
         "barrier removed: shares are read before they are there",
         "attention.cu",
-        "-largest)) : 0.0f;\n    __syncthreads();",
-        "-largest)) : 0.0f;",
+        "is_seen ? share : 0.0f;\n    }\n    __syncthreads();",
+        "is_seen ? share : 0.0f;\n    }",
+        "attention",
+    ),
+    Bug(
+        "barrier removed: queries are read before they are there",
+        "attention.cu",
+        "        __syncthreads();\n        if (key < 0)",
+        "        if (key < 0)",
+        "attention",
+    ),
+    Bug(
+        "barrier removed: queries make way before they are read",
+        "attention.cu",
+        "        __syncthreads();\n        for",
+        "        for",
         "attention",
     ),
     Bug(
         "shares added one after another",
         "attention.cu",
-        "threadIdx.x % 16; key < chunk; key += 16",
-        "threadIdx.x % 16 ? chunk : 0; key < chunk; key++",
+        "thread % 16; i < chunk; i += 16",
+        "thread % 16 ? chunk : 0; i < chunk; i++",
         "attention",
     ),
+    Bug("shares of the head beside", "attention.cu", "packed + h + i], v", "packed + h], v", "attention"),
     Bug("a last digit of exp", "arithmetic.cuh", "1.9875691500e-4f", "1.9875691510e-4f", "attention"),
     Bug(
         "sums folded from the other end",
@@ -74,8 +92,8 @@ BUGS = [
     Bug(
         "barrier removed: parts are read before they are there",
         "attention.cu",
-        "parts[threadIdx.x / 32] = value;\n    __syncthreads();",
-        "parts[threadIdx.x / 32] = value;",
+        "of_warps[h * 8 + warp] = largest;\n    }\n    __syncthreads();",
+        "of_warps[h * 8 + warp] = largest;\n    }",
         "attention",
     ),
     Bug(
@@ -166,7 +184,29 @@ BUGS = [
         "the second chunk is forgotten", "attention.cu", "index < n_chunks; index++", "index < 1; index++", "attention"
     ),
     Bug("sink lost", "attention.cu", "if (sinks != nullptr)", "if (false)", "attention"),
-    Bug("heads share the wrong keys", "attention.cu", "head / (n_head / n_head_kv)", "head % n_head_kv", "attention"),
+    Bug(
+        "heads share the wrong keys",
+        "attention.cu",
+        "kv_head * group + from,",
+        "kv_head + from * group,",
+        "attention",
+    ),
+    Bug(
+        "scale of the block beside",
+        "kv_cache.cuh",
+        "side.scales[at / 32]",
+        "side.scales[(at + 8) / 32]",
+        "attention",
+        options=Q8_0,
+    ),
+    Bug(
+        "scale of the cache not rounded to nearest",
+        "rope.cu",
+        "float_to_half(number.scale)",
+        "float_to_half(number.scale) - 1",
+        "qkv",
+        options=Q8_0,
+    ),
     Bug("bias of products lost", "product.cu", "bias == nullptr ? sum[i]", "true ? sum[i]", "attn_out"),
     Bug("bias of gate lost", "experts.cu", "gate_bias == nullptr ? gates[i]", "true ? gates[i]", "moe_up_gate"),
     Bug(
@@ -202,7 +242,7 @@ BUGS = [
         "route",
         QWEN3,
     ),
-    Bug("quantisation truncates", "quantize.cu", "__float2int_rn(", "static_cast<int>(", "attn_out"),
+    Bug("quantisation truncates", "arithmetic.cuh", "rn(__fmul_rn(value", "rn(-0.25f + __fmul_rn(value", "attn_out"),
     Bug(
         "rotation the other way round",
         "rope.cu",
@@ -391,9 +431,16 @@ BUGS = [
 
 
 @pytest.fixture(scope="module")
-def reference(made: Made) -> Callable[[str], ReferenceSide]:
-    known: dict[str, ReferenceSide] = {}
-    return lambda preset: known.setdefault(preset, ReferenceSide(made(preset)))
+def reference(made: Made) -> Callable[[Bug], ReferenceSide]:
+    known: dict[tuple[Any, ...], ReferenceSide] = {}
+
+    def side(bug: Bug) -> ReferenceSide:
+        key = (bug.preset, bug.options)
+        if key not in known:
+            known[key] = ReferenceSide(made(bug.preset), **dict(bug.options))
+        return known[key]
+
+    return side
 
 
 def plant(bug: Bug, folder: Path) -> Path:
@@ -419,8 +466,8 @@ def is_caught(bug: Bug, sources: Path, reference: ReferenceSide, schedule: Sched
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[str], ReferenceSide], tmp_path: Path) -> None:
-    assert is_caught(bug, plant(bug, tmp_path), reference(bug.preset), Schedule.FORWARD)
+def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[Bug], ReferenceSide], tmp_path: Path) -> None:
+    assert is_caught(bug, plant(bug, tmp_path), reference(bug), Schedule.FORWARD)
 
 
 class StalePosition(EmulatedDevice):
