@@ -12,6 +12,8 @@ from harness.core.program.op import Op
 CHUNK = 256
 PACKED = (1, 4, 8)
 """Query heads that share keys and, in kernels/attention.cu, a block."""
+MMA_WIDTHS, MMA_ROWS, MMA_THREADS = (64, 128), 64, 128
+"""Widest heads, rows (a token's query head each) and threads of a block in kernels/attention_mma.cu."""
 PARTIAL_BYTES = 32 << 20
 
 
@@ -31,6 +33,11 @@ def qkv(launches: Launches, op: Op) -> None:
 
 
 def attention(launches: Launches, op: Op) -> None:
+    """By f16 mma where that is wanted and fits; otherwise exactly, in slices of tokens."""
+    width = _mma_width(op) if op.params["flash"] and launches.extent.n_tokens > 1 else None
+    if width is not None:
+        _attention_mma(launches, op, width)
+        return
     n_head, head_dim_v = int(op.params["n_head"]), int(op.params["head_dim_v"])
     row_bytes = n_head * launches.extent.n_chunks * (2 + head_dim_v) * 4
     step = max(1, PARTIAL_BYTES // row_bytes)
@@ -90,6 +97,30 @@ def _store(launches: Launches, rows: Address, columns: int, side: KvSide) -> Non
     launches.add(name, (launches.extent.n_tokens, 1, 1), 128, *args)
 
 
+def _mma_width(op: Op) -> int | None:
+    """The narrowest of the entry points in kernels/attention_mma.cu that takes these heads, if one does."""
+    widths = [int(op.params[key]) for key in ("head_dim", "head_dim_v")]
+    if any(width % 8 for width in widths) or int(op.params["n_head"]) > MMA_ROWS * int(op.params["n_head_kv"]):
+        return None
+    return next((width for width in MMA_WIDTHS if max(widths) <= width), None)
+
+
+def _attention_mma(launches: Launches, op: Op, width: int) -> None:
+    n_head, n_head_kv = int(op.params["n_head"]), int(op.params["n_head_kv"])
+    kv, n_tokens = launches.standing.kv[int(op.params["slot"])], launches.extent.n_tokens
+    q, a = launches.rooms.value(op.inputs[0]), launches.rooms.value(op.outputs[0])
+    sides = (q, *kv.keys.arguments, *kv.values.arguments, _sinks(launches, op))
+    sizes = (n_tokens, n_head, n_head_kv, int(op.params["head_dim"]), int(op.params["head_dim_v"]))
+    seen = (np.float32(op.params["scale"]), integer(int(op.params["window"])), launches.standing.position)
+    grid = (-(-n_tokens // (MMA_ROWS // (n_head // n_head_kv))), n_head_kv, 1)
+    name = KernelName("attention_mma", f"attention_mma_{width}")
+    launches.add(name, grid, MMA_THREADS, *sides, *(integer(size) for size in sizes), *seen, a)
+
+
+def _sinks(launches: Launches, op: Op) -> Address | None:
+    return launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
+
+
 def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, partial: Address) -> None:
     keys = ("n_head", "n_head_kv", "head_dim", "head_dim_v", "window")
     n_head, n_head_kv, head_dim, head_dim_v, window = (int(op.params[key]) for key in keys)
@@ -103,6 +134,5 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     packed = next((n for n in PACKED if group <= n), PACKED[-1])
     grid = (n_head_kv * -(-group // packed), n_tokens, n_chunks)
     launches.add(KernelName("attention", f"attention_chunk_{packed}"), grid, 256, *args)
-    sinks = launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
-    args = (partial, sinks, integer(n_chunks), integer(head_dim_v), *where, a)
+    args = (partial, _sinks(launches, op), integer(n_chunks), integer(head_dim_v), *where, a)
     launches.add(KernelName("attention", "attention_combine"), (n_head, n_tokens, 1), 128, *args)

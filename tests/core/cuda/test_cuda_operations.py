@@ -1,16 +1,19 @@
 """Every operation on the emulated device against the q8 reference: ragged shapes, all schedules, the checker on."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from probing import activated
 
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide
 from harness.core.cuda.sources import formats
+from harness.core.reference.activations import activate
 
 PRESETS = ("tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama", "tiny-mixtral")
 RUNS = [(1, 0), (7, 3), (9, 255), (65, 11), (1, 270)]
@@ -21,9 +24,9 @@ Made = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def reference(made: Made) -> Callable[[str], ReferenceSide]:
-    known: dict[str, ReferenceSide] = {}
-    return lambda preset: known.setdefault(preset, ReferenceSide(made(preset)))
+def reference(made: Made) -> Callable[..., ReferenceSide]:
+    """reference(preset, **options), each once, since its traces are kept."""
+    return cache(lambda preset, **options: ReferenceSide(made(preset), **options))
 
 
 def wrong(proof: Proof, n_tokens: int, position: int) -> list[str]:
@@ -33,7 +36,7 @@ def wrong(proof: Proof, n_tokens: int, position: int) -> list[str]:
 @pytest.mark.parametrize("schedule", list(Schedule))
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_operation_agrees_with_the_reference_under_every_schedule(
-    preset: str, schedule: Schedule, device: Device, reference: Callable[[str], ReferenceSide]
+    preset: str, schedule: Schedule, device: Device, reference: Callable[..., ReferenceSide]
 ) -> None:
     proof = Proof(device(schedule, seed=3), reference(preset))
     runs = RUNS if schedule is Schedule.FORWARD else RUNS[2:]
@@ -68,6 +71,46 @@ def test_heads_of_any_number_and_width_have_the_bits_of_the_reference(
     assert [str(finding) for finding in found if not finding.is_right] == []
 
 
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize(
+    ("preset", "types"),
+    [("tiny-gpt-oss", {}), ("tiny-qwen3moe", {"type_k": "q8_0", "type_v": "q8_0"})],
+    ids=["f16", "q8_0"],
+)
+def test_attention_by_f16_mma_is_near_the_reference_under_every_schedule(
+    preset: str, types: dict[str, str], schedule: Schedule, device: Device, reference: Callable[..., ReferenceSide]
+) -> None:
+    proof = Proof(device(schedule, seed=3), reference(preset, flash_attn=True, **types))
+    for n_tokens, position in ((65, 11), (9, 255)):
+        found = list(proof.findings(n_tokens, position, only=("attention",)))
+        assert [str(finding) for finding in found if not finding.is_right] == []
+        assert {finding.distance > 0 for finding in found if finding.what == "result"} == {True}  # it was not exact
+
+
+@pytest.mark.parametrize("flash", [False, True])
+def test_a_window_wider_than_a_tile_is_seen_to_its_edges(flash: bool, device: Device, wide_window: Path) -> None:
+    proof = Proof(device(), ReferenceSide(wide_window, flash_attn=flash))
+    found = [each for run in ((66, 170), (9, 215)) for each in proof.findings(*run, only=("attention",))]
+    assert [str(finding) for finding in found if not finding.is_right] == []
+
+
+@pytest.mark.parametrize(
+    ("n_head", "n_head_kv", "head_dim", "is_exact"),
+    [(5, 1, 128, False), (3, 3, 24, False), (16, 2, 72, False), (66, 1, 32, True), (2, 1, 20, True), (2, 1, 136, True)],
+)
+def test_heads_that_fit_no_tile_are_attended_to_exactly(
+    n_head: int, n_head_kv: int, head_dim: int, is_exact: bool, device: Device, made: Made
+) -> None:
+    shape = {"n_head": n_head, "n_head_kv": n_head_kv, "head_dim": head_dim}
+    path = made("llama", {"default": "F32"}, n_layer=1, n_vocab=331, **shape)
+    proof = Proof(device(), ReferenceSide(path, flash_attn=True))
+    for n_tokens, position in ((66, 40), (2, 0), (1, 70)):
+        result, behind = proof.findings(n_tokens, position, only=("attention",))
+        assert result.is_right, str(result)
+        assert behind.is_right, str(behind)
+        assert (result.distance == 0) == (is_exact or n_tokens == 1)
+
+
 @pytest.mark.parametrize("merged", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("path_kind", ["grouped", "per_expert"])
@@ -95,6 +138,14 @@ def test_sums_over_more_experts_than_a_softmax_has_lanes_have_the_bits_of_the_re
     found = list(Proof(device(), ReferenceSide(path)).findings(40, 2, only=("route",)))
     assert [str(finding) for finding in found if not finding.is_right] == []
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("kind", ["swiglu", "swiglu_oai"])
+def test_activations_have_the_bits_of_the_reference_over_the_whole_range_of_exp(kind: str, device: Device) -> None:
+    edges = [-90.0, -88.0, -87.0, -86.99, -7.0, -0.0, 0.0, 1e-30, 6.99, 7.0, 7.01, 87.0, 88.0, 88.5, 200.0]
+    gate = np.concatenate([np.linspace(-100, 100, 4001), edges]).astype(np.float32)
+    up = np.linspace(-9, 9, gate.size, dtype=np.float32)
+    assert np.array_equal(activated(device(), kind, gate, up), activate(kind, gate, up))
 
 
 def test_ties_go_to_the_lower_expert(device: Device) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from closeness import median_distance
 from numpy.typing import NDArray
 
 from harness.core.cuda.backend import CudaBackend
@@ -94,6 +95,20 @@ def test_the_two_by_two_has_the_bits_of_the_reference_in_prefill_and_decoding(
         )
     )
     assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
+def test_f16_attention_gives_the_same_bits_however_a_prompt_is_cut_and_weights_are_merged(
+    preset: str, session: Open, made: Made
+) -> None:
+    tokens = prompt(150)
+    exact, at_once, cut = (
+        session(made(preset), "cuda-emulated:0", n_ctx=160, ubatch=ubatch, flash_attn=flash, merge_up_gate=merged)
+        for ubatch, flash, merged in ((150, False, False), (150, True, False), (37, True, True))
+    )
+    expected = at_once.logits(tokens)
+    assert np.array_equal(cut.logits(tokens), expected)
+    assert 0 < median_distance(expected, exact.logits(tokens)) <= 3e-2
 
 
 def test_experts_are_counted_as_the_reference_counts_them(session: Open, made: Made) -> None:
