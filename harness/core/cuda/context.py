@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness.core.backend import LogitsOf
 from harness.core.cuda import attention, dense, experts
 from harness.core.cuda.api import Address, Device, Graph, Launch
-from harness.core.cuda.launches import Extent, KvBuffers, Launches, RopeBuffers, Standing
+from harness.core.cuda.kv_cache import KvBuffers
+from harness.core.cuda.launches import Extent, Launches, RopeBuffers, Standing
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
@@ -112,15 +113,7 @@ class CudaContext:
 def _standing(device: Device, program: Program, options: Options, counts_shape: tuple[int, int]) -> Standing:
     tokens = Address(device.allocate(options.ubatch * 4, "tokens"))
     position = Address(device.allocate(4, "position"))
-    kv = tuple(
-        KvBuffers(
-            *(
-                Address(device.allocate(options.n_ctx * slot.n_head_kv * d * 2, "the KV cache"))
-                for d in (slot.head_dim, slot.head_dim_v)
-            )
-        )
-        for slot in program.kv_slots
-    )
+    kv = tuple(KvBuffers.allocate(device, slot, options) for slot in program.kv_slots)
     rope = tuple(_rope_buffers(device, *table.cos_sin(options.n_ctx)) for table in program.rope_tables)
     counts = np.zeros(counts_shape, np.int32)
     return Standing(tokens, position, kv, rope, _uploaded(device, counts, "expert counts"), counts_shape[1])
