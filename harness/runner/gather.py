@@ -9,6 +9,7 @@ from harness.records.record import Equivalence, Failure, Record, RunInfo, Status
 from harness.records.timing import LoadReport, Row, Sample
 from harness.runner.events import Compared, Done, Event, Experts, Failed, Loaded, Peaks, RowDone, Sampled
 from harness.runner.supervise import End
+from harness.runner.trouble import header_trouble
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Gathered:
 
 def record_of(case: Case, gathered: Gathered, end: End, *, interrupted: bool) -> Record:
     """The record without what is the run's: machine, commit, resume key."""
-    status, failure = _outcome(gathered, end, interrupted)
+    status, failure = _outcome(case, gathered, end, interrupted)
     load_ns = tuple(sum(report.phase_ns.values()) for report in gathered.loads)
     return Record(
         case=case,
@@ -93,7 +94,7 @@ def with_run(record: Record, info: RunInfo, resume_key: str) -> Record:
     )
 
 
-def _outcome(gathered: Gathered, end: End, interrupted: bool) -> tuple[Status, Failure | None]:
+def _outcome(case: Case, gathered: Gathered, end: End, interrupted: bool) -> tuple[Status, Failure | None]:
     last = gathered.last
     if end.cause == "exit" and end.code == 0 and isinstance(last, Done):
         return last.status, None
@@ -104,7 +105,19 @@ def _outcome(gathered: Gathered, end: End, interrupted: bool) -> tuple[Status, F
     if end.cause in ("over", "unkillable"):
         kind = "Timeout" if end.cause == "over" else "Unkillable"
         return "timeout", Failure(kind, _sentence(end), end.phase, end.tail)
-    return "crashed", Failure("Crash", _sentence(end), end.phase, end.tail)
+    return "crashed", Failure("Crash", _lost_file(case, end) or _sentence(end), end.phase, end.tail)
+
+
+def _lost_file(case: Case, end: End) -> str:
+    """Who computes from a mapped file gets SIGBUS where the file has ended meanwhile; the sentence names the tensor."""
+    if end.code != -signal.SIGBUS or case.model.path is None:
+        return ""
+    trouble = header_trouble(case.model.path)
+    return (
+        f"the model's file became shorter while it was mapped (SIGBUS in phase {end.phase}): {trouble}"
+        if trouble
+        else ""
+    )
 
 
 def _sentence(end: End) -> str:

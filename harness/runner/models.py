@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.core.errors import CoreError, UnsupportedError
-from harness.core.gguf.probe import probe
 from harness.errors import EXPECTED, RunError
 from harness.records.case import Case, ModelRef
 from harness.runner.events import Event, Failed, Phase
@@ -14,6 +13,7 @@ from harness.runner.patience import Patience, S
 from harness.runner.prepare import cache_folder, is_made, prepared
 from harness.runner.progress import Progress
 from harness.runner.supervise import supervise
+from harness.runner.trouble import header_trouble
 
 DEADLINE_NS = 3600 * S
 
@@ -41,7 +41,7 @@ class ModelFiles:
     def _look(self, path: str, engine: str) -> None:
         """Errors: RunError for a damaged file, and for one with parts that the core does not support."""
         if path not in self._looked:
-            self._looked[path] = _trouble(path)
+            self._looked[path] = header_trouble(path)
         trouble = self._looked[path]
         if trouble is not None and not (isinstance(trouble, UnsupportedError) and engine != "core"):
             raise RunError(str(trouble))
@@ -73,14 +73,3 @@ class ModelFiles:
             lines = end.tail.strip().splitlines()
             why = end.why or f"exit code {end.code}"
             raise RunError(f"{model.label} was not made ({why}). {lines[-1] if lines else ''}".rstrip())
-
-
-def _trouble(path: str) -> CoreError | None:
-    """What stands against the file's header; an engine says itself that there is no file."""
-    if not Path(path).is_file():
-        return None
-    try:
-        probe(path)
-    except CoreError as error:
-        return error
-    return None

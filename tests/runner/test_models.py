@@ -9,7 +9,7 @@ from harness.core.errors import CoreError, GgufError, UnsupportedError
 from harness.core.synth import write_preset
 from harness.errors import RunError
 from harness.records.case import Case, ModelRef
-from harness.runner import models
+from harness.runner import trouble
 from harness.runner.interrupt import Interrupt
 from harness.runner.models import ModelFiles
 
@@ -33,8 +33,8 @@ def test_a_good_file_passes_and_is_looked_into_once(tmp_path: Path, monkeypatch:
     path = tmp_path / "tiny.gguf"
     write_preset("tiny-qwen3moe", path, layers=1)
     looks: list[str] = []
-    original = models.probe
-    monkeypatch.setattr(models, "probe", lambda path: (looks.append(path), original(path)))
+    original = trouble.probe
+    monkeypatch.setattr(trouble, "probe", lambda path: (looks.append(path), original(path)))
     found = files()
     for engine in ("core", "ik_wheel", "core"):
         assert found.with_file(case(path, engine)).model.path == str(path)
@@ -42,7 +42,7 @@ def test_a_good_file_passes_and_is_looked_into_once(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "engine", "refused"),
+    ("problem", "engine", "refused"),
     [
         (UnsupportedError("a type from tomorrow"), "core", True),
         (UnsupportedError("a type from tomorrow"), "ik_wheel", False),
@@ -52,16 +52,16 @@ def test_a_good_file_passes_and_is_looked_into_once(tmp_path: Path, monkeypatch:
     ],
 )
 def test_what_only_the_core_cannot_read_is_left_to_the_others(
-    trouble: CoreError, engine: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    problem: CoreError, engine: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_path: str) -> None:
-        raise trouble
+        raise problem
 
     path = tmp_path / "m.gguf"
     path.touch()
-    monkeypatch.setattr(models, "probe", fail)
+    monkeypatch.setattr(trouble, "probe", fail)
     if not refused:
         assert files().with_file(case(path, engine)).model.path == str(path)
         return
-    with pytest.raises(RunError, match=str(trouble)):
+    with pytest.raises(RunError, match=str(problem)):
         files().with_file(case(path, engine))

@@ -8,17 +8,22 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import DeviceBackend
+from harness.core.backend import Context, DeviceBackend
 from harness.core.compose.context import ComposedContext, Player
 from harness.core.compose.teams import Team
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
+from harness.core.program.rendezvous import floats_alone_cross, lifetimes, turns
 from harness.core.program.segments import Script, scripts
+
+if TYPE_CHECKING:
+    from harness.core.cpu import CpuBackend
 
 
 class ComposedBackend:
@@ -43,11 +48,14 @@ class ComposedBackend:
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
         self._backends[tensor.device].map(tensor, data)
 
-    def context(self, program: Program, options: Options) -> ComposedContext:
+    def context(self, program: Program, options: Options) -> Context:
         """Errors: as a device's; what the others had made by then is freed."""
+        found = scripts(program)
+        if all(script.device in self._teams for script in found) and floats_alone_cross(program):
+            return self._together(program, found, options)
         with ExitStack() as undo:
             players = []
-            for script in scripts(program):
+            for script in found:
                 players.append(self._player(script, options))
                 undo.callback(players[-1].segments.close)
             undo.pop_all()
@@ -60,10 +68,29 @@ class ComposedBackend:
             backend.close()
 
     def _player(self, script: Script, options: Options) -> Player:
-        thread, team = self._threads[script.device], self._teams.get(script.device)
-        chosen = options if team is None else replace(options, threads=team.n_threads)
+        thread, chosen = self._threads[script.device], self._of_team(script.device, options)
         segments = thread.submit(self._backends[script.device].segments, script, chosen).result()
         return Player(script, segments, thread)
+
+    def _together(self, program: Program, found: Sequence[Script], options: Options) -> Context:
+        from harness.core.compose.together import ContextTogether  # noqa: PLC0415  needs the native part
+
+        order = turns(program, found)
+        members = []
+        for script in found:
+            device = script.device
+            made = self._threads[device].submit(
+                cast("CpuBackend", self._backends[device]).member,
+                script,
+                lifetimes(program, order, device),
+                self._of_team(device, options),
+            )
+            members.append(made.result())
+        return ContextTogether(program, order, members, options)
+
+    def _of_team(self, device: str, options: Options) -> Options:
+        team = self._teams.get(device)
+        return options if team is None else replace(options, threads=team.n_threads)
 
 
 def _stay_on(cores: Sequence[int]) -> None:

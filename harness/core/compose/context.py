@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import LogitsOf, Segments
+from harness.core.compose.counts import largest_counts
 from harness.core.compose.crossings import cross
 from harness.core.compose.exchange import Exchange, Stopped
 from harness.core.program.op import Program
@@ -63,13 +64,7 @@ class ComposedContext:
         return exchange.take(self._logits) if n_wanted else None
 
     def expert_counts(self) -> NDArray[np.int64]:
-        """Devices that share a layer all route all of its tokens, so the largest count is the layer's."""
-        counts = [player.segments.expert_counts() for player in self._players]
-        largest = np.zeros((max(len(count) for count in counts), max(count.shape[1] for count in counts)), np.int64)
-        for count in counts:
-            part = largest[: len(count), : count.shape[1]]
-            np.maximum(part, count, out=part)
-        return largest
+        return largest_counts([player.segments.expert_counts() for player in self._players])
 
     def close(self) -> None:
         for player in self._players:

@@ -3,18 +3,20 @@
 `cpu:N` names a set of cores; on a machine with one memory node all of them share memory and threads.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.cpu.context import CpuContext
+from harness.core.cpu.member import CpuMember
 from harness.core.cpu.native_module import native
 from harness.core.cpu.segments import CpuSegments
 from harness.core.errors import LoadError, OutOfMemoryError, UnsupportedError
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
-from harness.core.program.op import Program
+from harness.core.program.op import Op, Program
 from harness.core.program.segments import Script
 
 
@@ -61,6 +63,10 @@ class CpuBackend:
 
     def segments(self, script: Script, options: Options) -> CpuSegments:
         return CpuSegments(script, options, self._matrices, self._kernels)
+
+    def member(self, script: Script, lifetimes: Sequence[Op], options: Options) -> CpuMember:
+        """As `segments`, for a program of which CPU devices alone have parts; errors as of `CpuMember`."""
+        return CpuMember(script, lifetimes, options, self._matrices, self._kernels)
 
     def close(self) -> None:
         self._matrices = {}

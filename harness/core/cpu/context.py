@@ -48,13 +48,7 @@ class CpuContext:
     def _run(
         self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf, op_ns: NDArray[np.int64] | None
     ) -> NDArray[np.float32] | None:
-        n_outputs = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
-        logits = np.empty((n_outputs, self._program.n_vocab), np.float32) if n_outputs else None
-        try:
-            self._native.run(np.ascontiguousarray(tokens, np.int32), position, logits, op_ns)
-        except ValueError as error:
-            raise SessionError(f"{len(tokens)} tokens at position {position} cannot be processed: {error}") from error
-        return logits
+        return run_ubatch(self._native.run, tokens, position, logits_of, self._program.n_vocab, op_ns)
 
     def expert_counts(self) -> NDArray[np.int64]:
         """See `harness.core.backend.Context`."""
@@ -75,6 +69,24 @@ def native_context(kernels: str, program: Program, options: Options, buffers: Bu
         n_threads=options.threads or len(native().usable_cores()),
         buffers=list(buffers.columns),
     )
+
+
+def run_ubatch(
+    native_run: Any,
+    tokens: NDArray[np.int32],
+    position: int,
+    logits_of: LogitsOf,
+    n_vocab: int,
+    *op_ns: NDArray[np.int64] | None,
+) -> NDArray[np.float32] | None:
+    """One native call for one ubatch. Errors: SessionError for tokens that do not fit the context or vocabulary."""
+    n_outputs = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+    logits = np.empty((n_outputs, n_vocab), np.float32) if n_outputs else None
+    try:
+        native_run(np.ascontiguousarray(tokens, np.int32), position, logits, *op_ns)
+    except ValueError as error:
+        raise SessionError(f"{len(tokens)} tokens at position {position} cannot be processed: {error}") from error
+    return logits
 
 
 @contextmanager

@@ -108,12 +108,19 @@ class _Cutter:
         return Script(self._device, self._local_program(), tuple(steps))
 
     def _runs(self) -> Iterator[tuple[int, int]]:
-        """Crossings one by one; other ops as long as they follow each other on the same side of the border."""
+        """Crossings one by one; other ops as long as they follow each other on the same side of the border.
+
+        A value that others need ends its segment, so that they need not wait for more than it.
+        """
         ops, start = self._ops, 0
         for end in range(1, len(ops) + 1):
-            if end in (len(ops), self._n_all) or ops[end].name in CROSSINGS or ops[end - 1].name in CROSSINGS:
+            alone = end < len(ops) and ops[end].name in CROSSINGS
+            if end in (len(ops), self._n_all) or alone or ops[end - 1].name in CROSSINGS or self._leaves(ops[end - 1]):
                 yield start, end
                 start = end
+
+    def _leaves(self, op: Op) -> bool:
+        return op.outputs[0] in self._leaving
 
     def _segment(self, index: int, start: int, end: int, handed: set[str]) -> Segment:
         all_tokens, ops = start < self._n_all, self._ops[start:end]

@@ -12,6 +12,7 @@
 #include <string>
 #include <tuple>
 
+#include "ops/ensemble.h"
 #include "ops/program.h"
 
 namespace nb = nanobind;
@@ -24,7 +25,9 @@ using FloatTable = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::devic
 using TokenIds = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutFloats = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutTimes = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Place = std::pair<std::int64_t, std::int64_t>;  // buffer, columns
+using At = std::pair<std::int64_t, std::int64_t>;                 // buffer, columns
+using Source = std::pair<std::size_t, At>;                        // program, where
+using Waits = std::vector<std::pair<std::size_t, std::int64_t>>;  // program, steps
 
 const FormatInfo& format_named(const std::string& name) {
   const FormatInfo* format = find_format(name);
@@ -71,15 +74,15 @@ class Context {
   void add_rope(const FloatTable& cosine, const FloatTable& sine) {
     program_.add_rope(flat(cosine), flat(sine), static_cast<std::int64_t>(cosine.shape(1)));
   }
-  void embed(Weight table, Place x) {
+  void embed(Weight table, At x) {
     if (table->rows() < n_vocab_) throw std::invalid_argument("the table has fewer rows than the vocabulary");
     program_.add<Embed>(program_.workspace(), std::move(table), at(x));
   }
-  void rms_norm(const Weight& norm, float eps, Place x, Place y) {
+  void rms_norm(const Weight& norm, float eps, At x, At y) {
     program_.add<RmsNorm>(program_.workspace(), norm, eps, at(x), at(y));
   }
   void qkv(const std::vector<std::pair<Weight, Weight>>& projections, const Weight& q_norm, const Weight& k_norm,
-           std::size_t slot, int n_head, float eps, const std::string& rope, std::size_t rope_table, Place h, Place q) {
+           std::size_t slot, int n_head, float eps, const std::string& rope, std::size_t rope_table, At h, At q) {
     std::vector<Projection> found;
     for (const auto& [weight, bias] : projections) found.push_back({weight, bias});
     const auto kind = one_of<Rope>(rope, {{"none", Rope::none}, {"neox", Rope::neox}, {"norm", Rope::norm}});
@@ -87,15 +90,15 @@ class Context {
     program_.add<Qkv>(program_.workspace(), std::move(found), q_norm, k_norm, QkvParams{n_head, eps, kind, table},
                       program_.cache(slot), at(h), at(q));
   }
-  void attention(const Weight& sinks, std::size_t slot, int n_head, float scale, Place q, Place a) {
+  void attention(const Weight& sinks, std::size_t slot, int n_head, float scale, At q, At a) {
     program_.add<Attention>(program_.workspace(), sinks, n_head, scale, program_.cache(slot), at(q), at(a));
   }
-  void linear(Weight weight, const Weight& bias, Place x, std::optional<Place> residual, Place y) {
+  void linear(Weight weight, const Weight& bias, At x, std::optional<At> residual, At y) {
     program_.add<Linear>(program_.workspace(), std::move(weight), bias, at(x), maybe(residual), at(y));
   }
   /// Returns the handle of the routing.
   std::size_t route(Weight router, const Weight& bias, int top_k, const std::string& gating, bool renorm,
-                    float weight_scale, Place h) {
+                    float weight_scale, At h) {
     const auto kind = one_of<Gating>(
         gating, {{"softmax", Gating::softmax}, {"sigmoid", Gating::sigmoid}, {"softmax_topk", Gating::softmax_topk}});
     const auto n_expert = static_cast<int>(router->rows());
@@ -106,30 +109,30 @@ class Context {
   }
   /// Returns the handle of the activations.
   std::size_t moe_up_gate(const Weight& gate, const Weight& up, const Weight& gate_bias, const Weight& up_bias,
-                          const FeedForwardParams& params, Place h, std::size_t routing, Place act) {
+                          const FeedForwardParams& params, At h, std::size_t routing, At act) {
     program_.add<MoeUpGate>(program_.workspace(), GateUp{gate, up, gate_bias, up_bias}, params, at(h),
                             program_.routing(routing), program_.add_act(act.first, act.second));
     return n_acts_++;
   }
   void moe_down(Weight down, const Weight& bias, const FeedForwardParams& params, std::size_t act, std::size_t routing,
-                std::optional<Place> x, Place y) {
+                std::optional<At> x, At y) {
     program_.add<MoeDown>(program_.workspace(), std::move(down), bias, params, program_.act(act),
                           program_.routing(routing), maybe(x), at(y));
   }
-  void ffn(const Weight& gate, const Weight& up, Weight down, const FeedForwardParams& params, Place h,
-           std::optional<Place> x, Place y) {
+  void ffn(const Weight& gate, const Weight& up, Weight down, const FeedForwardParams& params, At h,
+           std::optional<At> x, At y) {
     program_.add<Ffn>(program_.workspace(), GateUp{gate, up, {}, {}}, std::move(down), params, at(h), maybe(x), at(y));
   }
-  void ffn_up_gate(const Weight& gate, const Weight& up, const FeedForwardParams& params, Place h, Place y) {
+  void ffn_up_gate(const Weight& gate, const Weight& up, const FeedForwardParams& params, At h, At y) {
     program_.add<FfnUpGate>(program_.workspace(), GateUp{gate, up, {}, {}}, params, at(h), at(y));
   }
   /// Room for activations that another device makes; returns their handle.
-  std::size_t act_from_outside(Place act) {
+  std::size_t act_from_outside(At act) {
     program_.add_act(act.first, act.second);
     return n_acts_++;
   }
   /// `output` may hold a share of the vocabulary's rows; then only parts of this program are run.
-  void logits(Weight output, Place h) {
+  void logits(Weight output, At h) {
     if (output->rows() > n_vocab_) throw std::invalid_argument("the output has more rows than the vocabulary");
     expect("output", *output, 1, output->rows(), h.second);
     n_logits_ = output->rows();
@@ -163,15 +166,17 @@ class Context {
   }
 
   std::vector<std::int64_t> counts(std::size_t routing) const { return program_.counts(routing); }
+  Program& program() { return program_; }
+  std::int64_t n_vocab() const { return n_vocab_; }
 
   // The rest reaches into a program: for values that other devices make or need, and for tests.
 
   /// A float value's first rows; only a value whose buffer no later op took still holds them.
-  void read(Place value, const OutFloats& out) const {
+  void read(At value, const OutFloats& out) const {
     const float* data = rows_of(value, out.shape(0), out.shape(1));
     std::copy(data, data + out.size(), out.data());
   }
-  void write(Place value, const FloatTable& rows) {
+  void write(At value, const FloatTable& rows) {
     std::copy(rows.data(), rows.data() + rows.size(), rows_of(value, rows.shape(0), rows.shape(1)));
   }
   /// Experts and weights of the last run's tokens, slot by slot.
@@ -190,21 +195,77 @@ class Context {
   }
 
  private:
-  float* rows_of(Place place, std::size_t rows, std::size_t columns) const {
+  float* rows_of(At place, std::size_t rows, std::size_t columns) const {
     const Value found = at(place);
     if (rows > static_cast<std::size_t>(program_.ubatch()) || columns != static_cast<std::size_t>(found.columns)) {
       throw std::invalid_argument("the array's shape is not the value's");
     }
     return found.data;
   }
-  Value at(Place place) const { return program_.value(place.first, place.second); }
-  Value maybe(std::optional<Place> place) const { return place ? at(*place) : Value{}; }
+  Value at(At place) const { return program_.value(place.first, place.second); }
+  Value maybe(std::optional<At> place) const { return place ? at(*place) : Value{}; }
 
   Program program_;
   std::int64_t n_vocab_;
   std::int64_t n_logits_ = 0;
   std::size_t n_routings_ = 0;
   std::size_t n_acts_ = 0;
+};
+
+/// Several contexts that run one model together.
+class Contexts {
+ public:
+  explicit Contexts(const std::vector<Context*>& contexts)
+      : ensemble_(programs_of(contexts)), n_vocab_(contexts.front()->n_vocab()) {}
+
+  void keep_logits(std::size_t program, std::int64_t columns) { ensemble_.keep_logits(program, columns); }
+  void part(std::size_t program, bool all_tokens, const Waits& waits, std::size_t first, std::size_t last) {
+    ensemble_.add(program, all_tokens, listed(waits), Part{first, last});
+  }
+  void gather(std::size_t program, bool all_tokens, const Waits& waits, const std::vector<Source>& inputs, At output) {
+    ensemble_.add(program, all_tokens, listed(waits), Gather{all(inputs), one({program, output})});
+  }
+  void reduce(std::size_t program, bool all_tokens, const Waits& waits, const std::vector<Source>& inputs, At output,
+              const std::string& wire, bool residual) {
+    const auto kind = one_of<Wire>(wire, {{"f32", Wire::f32}, {"f16", Wire::f16}, {"bf16", Wire::bf16}});
+    ensemble_.add(program, all_tokens, listed(waits), Reduce{all(inputs), one({program, output}), kind, residual});
+  }
+  void run(const TokenIds& ids, std::int64_t position, std::optional<OutFloats> logits) {
+    if (logits && static_cast<std::int64_t>(logits->shape(1)) != n_vocab_) {
+      throw std::invalid_argument("logits have as many columns as the vocabulary has tokens");
+    }
+    const std::int64_t outputs = logits ? static_cast<std::int64_t>(logits->shape(0)) : 0;
+    const std::span<const std::int32_t> tokens{ids.data(), ids.size()};
+    float* out = logits ? logits->data() : nullptr;
+    const nb::gil_scoped_release released;
+    ensemble_.run(tokens, position, outputs, out);
+  }
+
+ private:
+  static std::vector<Program*> programs_of(const std::vector<Context*>& contexts) {
+    std::vector<Program*> programs;
+    for (Context* context : contexts) programs.push_back(&context->program());
+    return programs;
+  }
+  static std::vector<Wait> listed(const Waits& waits) {
+    std::vector<Wait> found;
+    for (const auto& [program, steps] : waits) found.push_back({program, steps});
+    return found;
+  }
+  /// A buffer below 0 stands for logits.
+  Place one(const Source& source) const {
+    const auto& [program, at] = source;
+    if (at.first < 0) return {program, true, {nullptr, at.second}};
+    return {program, false, ensemble_.program(program).value(at.first, at.second)};
+  }
+  std::vector<Place> all(const std::vector<Source>& sources) const {
+    std::vector<Place> found;
+    for (const Source& source : sources) found.push_back(one(source));
+    return found;
+  }
+
+  Ensemble ensemble_;
+  std::int64_t n_vocab_;
 };
 
 std::span<const std::uint8_t> flat(const Bytes& bytes) { return {bytes.data(), bytes.size()}; }
@@ -289,6 +350,17 @@ void bind(nb::module_& m) {
       .def("routed", &Context::routed)
       .def("read_act", &Context::read_act)
       .def("write_act", &Context::write_act);
+
+  nb::class_<Contexts>(m, "Ensemble")
+      .def(nb::init<const std::vector<Context*>&>(), nb::keep_alive<1, 2>())
+      .def("keep_logits", &Contexts::keep_logits)
+      .def("part", &Contexts::part, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"), nb::arg("first"),
+           nb::arg("last"))
+      .def("gather", &Contexts::gather, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"), nb::arg("inputs"),
+           nb::arg("output"))
+      .def("reduce", &Contexts::reduce, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"), nb::arg("inputs"),
+           nb::arg("output"), nb::arg("wire"), nb::arg("residual"))
+      .def("run", &Contexts::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none());
 
   m.def("kernel_names", [] {
     std::vector<std::string> names;

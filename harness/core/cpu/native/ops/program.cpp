@@ -131,9 +131,12 @@ void Program::run_part(std::size_t first, std::size_t last, std::span<const std:
   if (first > last || last > ops_.size()) throw std::invalid_argument("the program has no such operations");
   const auto n = static_cast<std::int64_t>(ids.size());
   const Step step{ids.data(), n, position, logits};
-  team_->run([&](Worker& worker) {
-    for (std::size_t i = first; i < last; ++i) ops_[i]->run(worker, step, {0, n});
-  });
+  team_->run([&](Worker& worker) { run_operations(worker, first, last, step, {0, n}); });
+}
+
+void Program::run_operations(Worker& worker, std::size_t first, std::size_t last, const Step& step,
+                             const Range& range) {
+  for (std::size_t i = first; i < last; ++i) ops_[i]->run(worker, step, range);
 }
 
 }  // namespace harness

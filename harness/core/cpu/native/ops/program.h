@@ -68,9 +68,15 @@ class Program {
   void run_part(std::size_t first, std::size_t last, std::span<const std::int32_t> ids, std::int64_t position,
                 float* logits);
 
- private:
-  void check(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs) const;
+  // For an ensemble, in which several programs run at once.
 
+  /// Errors: as run().
+  void check(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs) const;
+  Team& team() { return *team_; }
+  /// Operations first .. last for the tokens of `range`, called by every worker of the team.
+  void run_operations(Worker& worker, std::size_t first, std::size_t last, const Step& step, const Range& range);
+
+ private:
   struct Rope {
     std::vector<float> cosine;
     std::vector<float> sine;
