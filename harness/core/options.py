@@ -19,7 +19,9 @@ class Options:
     With several devices `main_gpu` is an index into them, `tensor_split` has one share for each, and `threads` are
     dealt out among those that are CPUs. `override_tensor` holds (regular expression over tensor names, device);
     `n_cpu_moe` counts layers from the end that `n_cpu_moe_from` names. `reduce_type` is what partial sums are rounded
-    to on their way between devices. `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
+    to on their way between devices. `flash_attn` lets attention over
+    several tokens round queries and shares to f16, which CUDA devices make use of; all others are exact either way.
+    `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
     """
 
     devices: tuple[str, ...] = ("cpu:0",)
@@ -39,6 +41,7 @@ class Options:
     layout: Layout = "auto"
     type_k: KvType = "f16"
     type_v: KvType = "f16"
+    flash_attn: bool = False
     threads: int = 0
     ubatch: int = 512
     n_ctx: int = 4096

@@ -45,6 +45,7 @@ def options_from_axes(axes: Axes, n_ctx: int) -> Options:
         layout=cast("Layout", axes.layout),
         type_k=cast("KvType", axes.type_k),
         type_v=cast("KvType", axes.type_v),
+        flash_attn=axes.flash_attn,
         threads=axes.threads,
         ubatch=axes.ubatch,
         n_ctx=n_ctx,

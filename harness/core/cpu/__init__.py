@@ -3,7 +3,4 @@
 from harness.core.cpu.backend import CpuBackend
 from harness.core.cpu.packed import PACKED_FORMATS, packed_bytes
 
-KV_TYPES = frozenset({"f16", "q8_0"})
-"""What keys and values can be kept as."""
-
-__all__ = ["KV_TYPES", "PACKED_FORMATS", "CpuBackend", "packed_bytes"]
+__all__ = ["PACKED_FORMATS", "CpuBackend", "packed_bytes"]

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName
+from harness.core.cuda.kv_cache import KvSide
 from harness.core.cuda.launches import Inputs, Launches, integer
 from harness.core.program.op import Op
 
 CHUNK = 256
+PACKED = (1, 4, 8)
+"""Query heads that share keys and, in kernels/attention.cu, a block."""
+MMA_WIDTHS, MMA_ROWS, MMA_THREADS = (64, 128), 64, 128
+"""Widest heads, rows (a token's query head each) and threads of a block in kernels/attention_mma.cu."""
 PARTIAL_BYTES = 32 << 20
 
 
@@ -23,12 +28,16 @@ def qkv(launches: Launches, op: Op) -> None:
     for letter, n_head in (("q", n["n_head"]), ("k", n["n_head_kv"])):
         _place_heads(launches, op, letter, found[letter], n_head, n["head_dim"])
     kv = launches.standing.kv[int(op.params["slot"])]
-    for letter, cache in (("k", kv.keys), ("v", kv.values)):
-        args = (found[letter], integer(columns[letter]), cache, integer(columns[letter]), launches.standing.position)
-        launches.add(KernelName("rope", "store_kv"), (launches.extent.n_tokens, 1, 1), 128, *args)
+    for letter, side in (("k", kv.keys), ("v", kv.values)):
+        _store(launches, found[letter], columns[letter], side)
 
 
 def attention(launches: Launches, op: Op) -> None:
+    """By f16 mma where that is wanted and fits; otherwise exactly, in slices of tokens."""
+    width = _mma_width(op) if op.params["flash"] and launches.extent.n_tokens > 1 else None
+    if width is not None:
+        _attention_mma(launches, op, width)
+        return
     n_head, head_dim_v = int(op.params["n_head"]), int(op.params["head_dim_v"])
     row_bytes = n_head * launches.extent.n_chunks * (2 + head_dim_v) * 4
     step = max(1, PARTIAL_BYTES // row_bytes)
@@ -71,7 +80,7 @@ def _place_heads(launches: Launches, op: Op, letter: str, heads: Address, n_head
     n_tokens = launches.extent.n_tokens
     if f"{letter}_norm" in op.weights:
         norm = launches.weight(op, f"{letter}_norm")
-        launches.normalize(heads, norm, heads, n_tokens * n_head, float(op.params["eps"]))
+        launches.normalize_heads(heads, norm, n_tokens * n_head, float(op.params["eps"]))
     if op.params["rope"] == "none":
         return
     table = launches.standing.rope[int(op.params["rope_table"])]
@@ -81,6 +90,37 @@ def _place_heads(launches: Launches, op: Op, letter: str, heads: Address, n_head
     launches.add(KernelName("rope", "rotate"), (n_tokens, 1, 1), 128, *args)
 
 
+def _store(launches: Launches, rows: Address, columns: int, side: KvSide) -> None:
+    to = (side.numbers,) if side.scales is None else (side.numbers, side.scales)
+    name = KernelName("rope", "store_kv" if side.scales is None else "store_kv_q8_0")
+    args = (rows, integer(columns), *to, integer(columns), launches.standing.position)
+    launches.add(name, (launches.extent.n_tokens, 1, 1), 128, *args)
+
+
+def _mma_width(op: Op) -> int | None:
+    """The narrowest of the entry points in kernels/attention_mma.cu that takes these heads, if one does."""
+    widths = [int(op.params[key]) for key in ("head_dim", "head_dim_v")]
+    if any(width % 8 for width in widths) or int(op.params["n_head"]) > MMA_ROWS * int(op.params["n_head_kv"]):
+        return None
+    return next((width for width in MMA_WIDTHS if max(widths) <= width), None)
+
+
+def _attention_mma(launches: Launches, op: Op, width: int) -> None:
+    n_head, n_head_kv = int(op.params["n_head"]), int(op.params["n_head_kv"])
+    kv, n_tokens = launches.standing.kv[int(op.params["slot"])], launches.extent.n_tokens
+    q, a = launches.rooms.value(op.inputs[0]), launches.rooms.value(op.outputs[0])
+    sides = (q, *kv.keys.arguments, *kv.values.arguments, _sinks(launches, op))
+    sizes = (n_tokens, n_head, n_head_kv, int(op.params["head_dim"]), int(op.params["head_dim_v"]))
+    seen = (np.float32(op.params["scale"]), integer(int(op.params["window"])), launches.standing.position)
+    grid = (-(-n_tokens // (MMA_ROWS // (n_head // n_head_kv))), n_head_kv, 1)
+    name = KernelName("attention_mma", f"attention_mma_{width}")
+    launches.add(name, grid, MMA_THREADS, *sides, *(integer(size) for size in sizes), *seen, a)
+
+
+def _sinks(launches: Launches, op: Op) -> Address | None:
+    return launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
+
+
 def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, partial: Address) -> None:
     keys = ("n_head", "n_head_kv", "head_dim", "head_dim_v", "window")
     n_head, n_head_kv, head_dim, head_dim_v, window = (int(op.params[key]) for key in keys)
@@ -88,9 +128,11 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     q = launches.rooms.value(op.inputs[0])._replace(offset=first * n_head * head_dim * 4)
     a = launches.rooms.value(op.outputs[0])._replace(offset=first * n_head * head_dim_v * 4)
     where = (integer(window), integer(first), launches.standing.position)
-    shape = (integer(n_head_kv), integer(head_dim), integer(head_dim_v), np.float32(op.params["scale"]))
-    args: tuple[Argument, ...] = (q, kv.keys, kv.values, *shape, *where, partial)
-    launches.add(KernelName("attention", "attention_chunk"), (n_head, n_tokens, n_chunks), 256, *args)
-    sinks = launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
-    args = (partial, sinks, integer(n_chunks), integer(head_dim_v), *where, a)
+    shape = (*(integer(n) for n in (n_head, n_head_kv, head_dim, head_dim_v)), np.float32(op.params["scale"]))
+    args: tuple[Argument, ...] = (q, *kv.keys.arguments, *kv.values.arguments, *shape, *where, partial)
+    group = n_head // n_head_kv
+    packed = next((n for n in PACKED if group <= n), PACKED[-1])
+    grid = (n_head_kv * -(-group // packed), n_tokens, n_chunks)
+    launches.add(KernelName("attention", f"attention_chunk_{packed}"), grid, 256, *args)
+    args = (partial, _sinks(launches, op), integer(n_chunks), integer(head_dim_v), *where, a)
     launches.add(KernelName("attention", "attention_combine"), (n_head, n_tokens, 1), 128, *args)

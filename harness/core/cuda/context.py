@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness.core.backend import LogitsOf
 from harness.core.cuda import attention, dense, experts
 from harness.core.cuda.api import Address, Device, Graph, Launch
-from harness.core.cuda.launches import Extent, KvBuffers, Launches, RopeBuffers, Standing
+from harness.core.cuda.kv_cache import KvBuffers
+from harness.core.cuda.launches import Extent, Launches, RopeBuffers, Standing
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
@@ -55,15 +56,34 @@ class CudaContext:
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """See `harness.core.backend.Context`."""
-        n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
-        self._device.upload(self.standing.tokens, tokens.astype(np.int32))
-        self._device.upload(self.standing.position, np.array([position], np.int32))
-        extent = Extent(len(tokens), self.bucket(position + len(tokens)), n_logits)
+        extent = self._enter(tokens, position, logits_of)
         if len(tokens) == 1:
             self._graph(extent).launch()
         else:
             for launch in self._launches(extent):
                 self._device.launch(launch)
+        return self._leave(extent.n_logits)
+
+    def run_profiled(
+        self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.int64]]:
+        """As `run`, and nanoseconds of every operation of the program, [n_ops]: each is a graph of its own.
+
+        Errors: DeviceError on an emulated device, whose time means nothing.
+        """
+        extent = self._enter(tokens, position, logits_of)
+        times = self._device.time_each(self._op_graphs(extent))
+        return self._leave(extent.n_logits), np.array(times, np.int64)
+
+    def _enter(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> Extent:
+        """Tokens and position to the device."""
+        self._device.upload(self.standing.tokens, tokens.astype(np.int32))
+        self._device.upload(self.standing.position, np.array([position], np.int32))
+        n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+        return Extent(len(tokens), self.bucket(position + len(tokens)), n_logits)
+
+    def _leave(self, n_logits: int) -> NDArray[np.float32] | None:
+        """Logits from the device, which has then finished."""
         if n_logits == 0:
             self._device.synchronize()
             return None
@@ -102,6 +122,15 @@ class CudaContext:
             self._graphs[key] = self._device.capture(self._launches(extent))
         return self._graphs[key]
 
+    def _op_graphs(self, extent: Extent) -> list[Graph]:
+        launches, first = self.begin(extent), 0
+        graphs = []
+        for op in self._program.ops:
+            OPS[op.name](launches, op)
+            graphs.append(self._device.capture(launches.collected[first:]))
+            first = len(launches.collected)
+        return graphs
+
     def _allocate_all(self, ubatch: int) -> None:
         """Emit the largest runs once, for the memory and the kernels they ask for; nothing is launched."""
         n_chunks = self.bucket(self._n_ctx)
@@ -112,15 +141,7 @@ class CudaContext:
 def _standing(device: Device, program: Program, options: Options, counts_shape: tuple[int, int]) -> Standing:
     tokens = Address(device.allocate(options.ubatch * 4, "tokens"))
     position = Address(device.allocate(4, "position"))
-    kv = tuple(
-        KvBuffers(
-            *(
-                Address(device.allocate(options.n_ctx * slot.n_head_kv * d * 2, "the KV cache"))
-                for d in (slot.head_dim, slot.head_dim_v)
-            )
-        )
-        for slot in program.kv_slots
-    )
+    kv = tuple(KvBuffers.allocate(device, slot, options) for slot in program.kv_slots)
     rope = tuple(_rope_buffers(device, *table.cos_sin(options.n_ctx)) for table in program.rope_tables)
     counts = np.zeros(counts_shape, np.int32)
     return Standing(tokens, position, kv, rope, _uploaded(device, counts, "expert counts"), counts_shape[1])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
+from harness.core.cuda.kv_cache import KvBuffers
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
@@ -16,6 +17,8 @@ from harness.core.program.op import Op
 
 TILE = 8
 """Tokens a product's thread takes at a time; see kernels/product.cu."""
+NORM_TILE = 16
+"""Heads a block normalises; see kernels/norm.cu."""
 MMA_ROWS, MMA_TILE, MMA_THREADS = 128, 64, 256
 """A block's rows, tokens and threads in kernels/tile_mma.cuh."""
 
@@ -27,14 +30,6 @@ has been at hand to measure where the two cross, and the bits are the same on bo
 
 Inputs = tuple[Address | None, Address | None, Address | None]
 """Activations as kernels take them: float values, or int8 codes and scales."""
-
-
-@dataclass(frozen=True)
-class KvBuffers:
-    """Keys and values of one layer: f16 [n_ctx, n_head_kv, head_dim]."""
-
-    keys: Address
-    values: Address
 
 
 @dataclass(frozen=True)
@@ -132,8 +127,14 @@ class Launches:
         return None, codes, scales
 
     def normalize(self, x: Address, norm: DeviceTensor, y: Address, n_vectors: int, eps: float) -> None:
+        """Rows of a value."""
         args = (x, norm.row(0), y, integer(norm.columns), np.float32(eps))
         self.add(KernelName("norm", "rms_norm"), (n_vectors, 1, 1), 128, *args)
+
+    def normalize_heads(self, heads: Address, norm: DeviceTensor, n_vectors: int, eps: float) -> None:
+        """Short vectors, in place."""
+        args = (heads, norm.row(0), integer(n_vectors), integer(norm.columns), np.float32(eps))
+        self.add(KernelName("norm", "norm_heads"), (-(-n_vectors // NORM_TILE), 1, 1), 128, *args)
 
     def product(
         self, op: Op, role: str, inputs: Inputs, y: Address, residual: Address | None, n: int | None = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from harness.core.errors import PlanError
 from harness.core.models.recipe import Model
 from harness.core.options import Options
-from harness.core.plan.layout import index_of, kind_of, kv_types
+from harness.core.plan.layout import index_of, kind_of
 
 KINDS = ("cpu", "cuda", "cuda-emulated", "reference", "reference-q8")
 KV_BLOCK = 32
@@ -35,13 +35,10 @@ def check_options(model: Model, options: Options) -> int:
     return n_layer
 
 
-def check_devices(devices: Sequence[str], options: Options) -> None:
+def check_devices(devices: Sequence[str]) -> None:
     """The devices a placement uses, those that overrides brought in among them. Errors: PlanError."""
     for device in devices:
         _check_known(device)
-        for axis, kind in (("type_k", options.type_k), ("type_v", options.type_v)):
-            if kind not in kv_types(device):
-                raise PlanError(f"{axis} {kind} is not available on {device}; use f16")
 
 
 def _check_known(device: str) -> None:

@@ -51,15 +51,6 @@ def held_bytes(tensor: StoredTensor) -> int:
     return size
 
 
-def kv_types(device: str) -> frozenset[str]:
-    """Types the device's backend can keep keys and values in."""
-    if kind_of(device) in ("reference", "reference-q8"):
-        return frozenset({"f16", "q8_0"})
-    package = "harness.core.cpu" if kind_of(device) == "cpu" else "harness.core.cuda"
-    types: frozenset[str] = getattr(import_module(package), "KV_TYPES", frozenset({"f16"}))
-    return types
-
-
 def kind_of(device: str) -> str:
     """The backend a device belongs to: `cpu:1` is of kind `cpu`."""
     return device.split(":", 1)[0]

@@ -23,7 +23,7 @@ def make_plan(model: Model, options: Options) -> Plan:
     """Where every tensor lives and what is merged. Errors: PlanError for options that cannot be met."""
     n_layer = check_options(model, options)
     placement = place(model, options, n_layer)
-    check_devices(placement.devices, options)
+    check_devices(placement.devices)
     merges = decide_merges(model, options, n_layer)
     tensors = (*_outer_tensors(model, options, placement), *_layer_tensors(model, options, placement, merges))
     n_params, size_bytes = _extent(model, n_layer)

@@ -19,6 +19,7 @@ class Parts:
         self.wire = options.reduce_type
         self.n_embd = model.n_embd
         self._model = model
+        self._flash = options.flash_attn
         self._how: dict[str, Param] = {"fused": options.fused_moe, "path": options.moe_path}
 
     def norm(self, device: str, x: str, groups: tuple[Group, ...]) -> str:
@@ -39,7 +40,7 @@ class Parts:
         rotation: dict[str, Param] = {"eps": self._model.recipe.eps, "rope": part.rope, "rope_table": part.rope_table}
         weights = self.tape.weights(groups["qkv"], device)
         q = self.tape.emit("qkv", device, (h,), n_head * part.head_dim, weights, heads | rotation)
-        seen: dict[str, Param] = {"scale": part.scale, "window": part.window}
+        seen: dict[str, Param] = {"scale": part.scale, "window": part.window, "flash": self._flash}
         weights = self.tape.weights(groups["attention"], device)
         return self.tape.emit("attention", device, (q,), n_head * part.head_dim_v, weights, heads | seen)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
+from harness.core.cuda.dense import ACTIVATIONS
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.sources import KERNELS
 
@@ -20,6 +21,17 @@ def probe_sources(folder: Path) -> Path:
     shutil.copy(Path(__file__).parent / "probes.cu", folder)
     shutil.copy(KERNELS / "gpu.cuh", folder)
     return folder
+
+
+def activated(device: EmulatedDevice, kind: str, gate: Array, up: Array) -> Array:
+    """What the device's kernels make of one row of gate and up."""
+    buffers = [Address(device.allocate(gate.nbytes, "activations")) for _ in range(3)]
+    for address, values in zip(buffers, (gate, up), strict=False):
+        device.upload(address, values)
+    n = np.int32(gate.size)
+    args = (*buffers[:2], n, n, np.int32(ACTIVATIONS[kind]), buffers[2])
+    device.launch(Launch(KernelName("combine", "activate_rows"), (-(-gate.size // 128), 1, 1), 128, args))
+    return device.download(buffers[2], gate.nbytes).view(np.float32)
 
 
 class Prober:

@@ -117,5 +117,51 @@ def test_shared_memory_is_free_of_bank_conflicts() -> None:
     assert conflicts([row * 4 for row in lanes]) > 0  # without the swizzle there would be
 
 
+@pytest.mark.parametrize("width", [64, 128])
+def test_shared_memory_of_attention_is_free_of_bank_conflicts(width: int) -> None:
+    source = (KERNELS / "attention_mma.cu").read_text()
+    found = re.search(r"int place\(int row, int chunk\) \{ return (.*); \}", source)
+    assert found
+    chunks, lanes = width // 8, range(32)
+
+    def at(row: int, chunk: int) -> int:
+        return int(eval(found[1], {"row": row, "chunk": chunk, "chunks": chunks}))
+
+    for row in range(0, 64, 16):
+        for chunk in range(0, chunks, 2):
+            keys = [at(row + lane % 8 + (lane >> 4) * 8, chunk + (lane >> 3 & 1)) for lane in lanes]
+            values = [at(row + lane % 8 + (lane >> 3 & 1) * 8, chunk + (lane >> 4)) for lane in lanes]
+            assert conflicts(keys) == conflicts(values) == 0
+    for first in range(0, 64 * chunks, 32):
+        assert conflicts([at((first + lane) // chunks, (first + lane) % chunks) for lane in lanes]) == 0  # copies
+    assert sorted(at(row, chunk) for row in range(64) for chunk in range(chunks)) == list(range(64 * chunks))
+
+
+@pytest.mark.parametrize("architecture", [75, 86, 120])
+@pytest.mark.parametrize("width", [64, 128])
+def test_attention_multiplies_scores_and_values_by_mma_and_keeps_them_in_registers(
+    width: int, architecture: int
+) -> None:
+    code = disassemble(compile_kernel(KernelName("attention_mma", ""), architecture).path)[f"attention_mma_{width}"]
+    start, end = next(span for span in code.loops() if code.count("HMMA", *span))
+    name, each = ("HMMA.1688.F32", 2) if architecture == 75 else ("HMMA.16816.F32", 1)
+    assert code.count(name, start, end) == code.count("HMMA", start, end) == each * width
+    assert code.count("LDSM", start, end) == width // 2
+    assert code.count("MUFU.EX2", start, end) == 32 + 2
+    assert code.count("LDL") == code.count("STL") == 0
+    assert code.count("LDGSTS.E.BYPASS.128", start, end) > 0 or architecture == 75
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(64, 3), (128, 2)])
+def test_blocks_of_attention_share_a_multiprocessor(width: int, blocks: int) -> None:
+    found = [
+        blocks_per_multiprocessor(used, 128, key[2])
+        for key, used in COMMITTED.items()
+        if key[0] == f"attention_mma_{width}"
+    ]
+    assert len(found) == 6
+    assert min(found) == blocks
+
+
 def test_the_documented_bounds_are_those_the_costs_give() -> None:
     assert table() in (DOCS / "cuda_kernels.md").read_text()

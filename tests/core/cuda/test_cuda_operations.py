@@ -1,16 +1,19 @@
 """Every operation on the emulated device against the q8 reference: ragged shapes, all schedules, the checker on."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from probing import activated
 
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide
 from harness.core.cuda.sources import formats
+from harness.core.reference.activations import activate
 
 PRESETS = ("tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama", "tiny-mixtral")
 RUNS = [(1, 0), (7, 3), (9, 255), (65, 11), (1, 270)]
@@ -21,9 +24,9 @@ Made = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def reference(made: Made) -> Callable[[str], ReferenceSide]:
-    known: dict[str, ReferenceSide] = {}
-    return lambda preset: known.setdefault(preset, ReferenceSide(made(preset)))
+def reference(made: Made) -> Callable[..., ReferenceSide]:
+    """reference(preset, **options), each once, since its traces are kept."""
+    return cache(lambda preset, **options: ReferenceSide(made(preset), **options))
 
 
 def wrong(proof: Proof, n_tokens: int, position: int) -> list[str]:
@@ -33,7 +36,7 @@ def wrong(proof: Proof, n_tokens: int, position: int) -> list[str]:
 @pytest.mark.parametrize("schedule", list(Schedule))
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_operation_agrees_with_the_reference_under_every_schedule(
-    preset: str, schedule: Schedule, device: Device, reference: Callable[[str], ReferenceSide]
+    preset: str, schedule: Schedule, device: Device, reference: Callable[..., ReferenceSide]
 ) -> None:
     proof = Proof(device(schedule, seed=3), reference(preset))
     runs = RUNS if schedule is Schedule.FORWARD else RUNS[2:]
@@ -42,6 +45,70 @@ def test_every_operation_agrees_with_the_reference_under_every_schedule(
         assert position + n_tokens <= N_CTX
         assert wrong(proof, n_tokens, position) == []
     assert {"embed", "rms_norm", "qkv", "attention", "attn_out", "logits"} < {op.name for op in proof.program.ops}
+
+
+@pytest.mark.parametrize(
+    "types", [{"type_k": "q8_0"}, {"type_v": "q8_0"}, {"type_k": "q8_0", "type_v": "q8_0"}], ids=str
+)
+@pytest.mark.parametrize("preset", ["tiny-gpt-oss", "tiny-qwen3moe"])
+def test_a_quantised_cache_keeps_and_gives_back_what_the_reference_does(
+    preset: str, types: dict[str, str], device: Device, made: Made
+) -> None:
+    proof = Proof(device(Schedule.RANDOM, seed=2), ReferenceSide(made(preset), **types))
+    for n_tokens, position in ((9, 255), (1, 3)):
+        found = list(proof.findings(n_tokens, position, only=("qkv", "attention")))
+        assert [str(finding) for finding in found if not finding.is_right] == []
+        assert sum(finding.what in ("keys", "values") for finding in found) >= 4
+
+
+@pytest.mark.parametrize(("n_head", "n_head_kv", "head_dim"), [(12, 1, 24), (5, 5, 20), (8, 2, 160)])
+def test_heads_of_any_number_and_width_have_the_bits_of_the_reference(
+    n_head: int, n_head_kv: int, head_dim: int, device: Device, made: Made
+) -> None:
+    shape = {"n_head": n_head, "n_head_kv": n_head_kv, "head_dim": head_dim}
+    path = made("llama", {"default": "F32"}, n_layer=1, n_vocab=331, **shape)
+    found = list(Proof(device(), ReferenceSide(path)).findings(3, 255, only=("attention",)))
+    assert [str(finding) for finding in found if not finding.is_right] == []
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize(
+    ("preset", "types"),
+    [("tiny-gpt-oss", {}), ("tiny-qwen3moe", {"type_k": "q8_0", "type_v": "q8_0"})],
+    ids=["f16", "q8_0"],
+)
+def test_attention_by_f16_mma_is_near_the_reference_under_every_schedule(
+    preset: str, types: dict[str, str], schedule: Schedule, device: Device, reference: Callable[..., ReferenceSide]
+) -> None:
+    proof = Proof(device(schedule, seed=3), reference(preset, flash_attn=True, **types))
+    for n_tokens, position in ((65, 11), (9, 255)):
+        found = list(proof.findings(n_tokens, position, only=("attention",)))
+        assert [str(finding) for finding in found if not finding.is_right] == []
+        assert {finding.distance > 0 for finding in found if finding.what == "result"} == {True}  # it was not exact
+
+
+@pytest.mark.parametrize("flash", [False, True])
+def test_a_window_wider_than_a_tile_is_seen_to_its_edges(flash: bool, device: Device, wide_window: Path) -> None:
+    proof = Proof(device(), ReferenceSide(wide_window, flash_attn=flash))
+    found = [each for run in ((66, 170), (9, 215)) for each in proof.findings(*run, only=("attention",))]
+    assert [str(finding) for finding in found if not finding.is_right] == []
+
+
+@pytest.mark.parametrize(
+    ("n_head", "n_head_kv", "head_dim", "is_exact"),
+    [(5, 1, 128, False), (3, 3, 24, False), (16, 2, 72, False), (66, 1, 32, True), (2, 1, 20, True), (2, 1, 136, True)],
+)
+def test_heads_that_fit_no_tile_are_attended_to_exactly(
+    n_head: int, n_head_kv: int, head_dim: int, is_exact: bool, device: Device, made: Made
+) -> None:
+    shape = {"n_head": n_head, "n_head_kv": n_head_kv, "head_dim": head_dim}
+    path = made("llama", {"default": "F32"}, n_layer=1, n_vocab=331, **shape)
+    proof = Proof(device(), ReferenceSide(path, flash_attn=True))
+    for n_tokens, position in ((66, 40), (2, 0), (1, 70)):
+        result, behind = proof.findings(n_tokens, position, only=("attention",))
+        assert result.is_right, str(result)
+        assert behind.is_right, str(behind)
+        assert (result.distance == 0) == (is_exact or n_tokens == 1)
 
 
 @pytest.mark.parametrize("merged", [False, True])
@@ -61,6 +128,24 @@ def test_every_way_through_the_experts_agrees_with_the_reference(
 def test_every_format_agrees_with_the_reference_in_every_role(name: str, device: Device, made: Made) -> None:
     path = made("qwen3moe", {"default": name}, n_layer=1, n_embd=256, n_ff=256, n_vocab=331, n_expert=5, top_k=2)
     assert wrong(Proof(device(Schedule.RANDOM, seed=1), ReferenceSide(path)), 3, 1) == []
+
+
+@pytest.mark.parametrize("arch", ["qwen3moe", "gpt-oss"])
+def test_sums_over_more_experts_than_a_softmax_has_lanes_have_the_bits_of_the_reference(
+    arch: str, device: Device, made: Made
+) -> None:
+    path = made(arch, {"default": "Q8_0"}, n_layer=1, n_vocab=331, n_expert=40, top_k=20)
+    found = list(Proof(device(), ReferenceSide(path)).findings(40, 2, only=("route",)))
+    assert [str(finding) for finding in found if not finding.is_right] == []
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("kind", ["swiglu", "swiglu_oai"])
+def test_activations_have_the_bits_of_the_reference_over_the_whole_range_of_exp(kind: str, device: Device) -> None:
+    edges = [-90.0, -88.0, -87.0, -86.99, -7.0, -0.0, 0.0, 1e-30, 6.99, 7.0, 7.01, 87.0, 88.0, 88.5, 200.0]
+    gate = np.concatenate([np.linspace(-100, 100, 4001), edges]).astype(np.float32)
+    up = np.linspace(-9, 9, gate.size, dtype=np.float32)
+    assert np.array_equal(activated(device(), kind, gate, up), activate(kind, gate, up))
 
 
 def test_ties_go_to_the_lower_expert(device: Device) -> None:

@@ -7,21 +7,26 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from probing import activated
 
 from harness.core.cuda.api import Address, Graph, Launch
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.emulator.device import EmulatedDevice, EmulatedGraph, Schedule
-from harness.core.cuda.proof import Proof, ReferenceSide, load_model
+from harness.core.cuda.proof import UBATCH, Proof, ReferenceSide, load_model
 from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError
 from harness.core.options import Options
+from harness.core.reference.activations import activate
 
 Made = Callable[..., Path]
 GPT_OSS, QWEN3, LLAMA = "tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama"
+Q8_0 = (("type_k", "q8_0"), ("type_v", "q8_0"))
+FLASH = (("flash_attn", True),)
 BY_MMA = (65, 11)
 """Tokens and position of a run that multiplies by mma."""
 
@@ -38,24 +43,70 @@ class Bug:
     preset: str = GPT_OSS
     n_tokens: int = 9
     position: int = 255
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 BUGS = [
     Bug(
-        "barrier removed: one reduction overwrites the last one's parts",
+        "barrier removed: shares are read before they are there",
         "attention.cu",
-        "    SHARED(float, parts, 8);\n    __syncthreads();",
-        "    SHARED(float, parts, 8);",
+        "is_seen ? share : 0.0f;\n    }\n    __syncthreads();",
+        "is_seen ? share : 0.0f;\n    }",
         "attention",
+    ),
+    Bug(
+        "barrier removed: queries are read before they are there",
+        "attention.cu",
+        "        __syncthreads();\n        if (key < 0)",
+        "        if (key < 0)",
+        "attention",
+    ),
+    Bug(
+        "barrier removed: queries make way before they are read",
+        "attention.cu",
+        "        __syncthreads();\n        for",
+        "        for",
+        "attention",
+    ),
+    Bug(
+        "shares added one after another",
+        "attention.cu",
+        "thread % 16; i < chunk; i += 16",
+        "thread % 16 ? chunk : 0; i < chunk; i++",
+        "attention",
+    ),
+    Bug("shares of the head beside", "attention.cu", "packed + h + i], v", "packed + h], v", "attention"),
+    Bug("a last digit of the logarithm of 2", "arithmetic.cuh", "2.12194440e-4f", "2.1219e-4f", "attention"),
+    Bug(
+        "sums folded from the other end",
+        "arithmetic.cuh",
+        "int distance = 4; distance > 0; distance /= 2",
+        "int distance = 1; distance < 8; distance *= 2",
+        "rms_norm",
+    ),
+    Bug(
+        "two rows of heads at once",
+        "norm.cu",
+        "vector < n_vectors ? n : 0",
+        "vector <= n_vectors ? n : 0",
+        "qkv",
+        QWEN3,
     ),
     Bug(
         "barrier removed: parts are read before they are there",
         "attention.cu",
-        "parts[threadIdx.x / 32] = value;\n    __syncthreads();",
-        "parts[threadIdx.x / 32] = value;",
+        "of_warps[h * 8 + warp] = largest;\n    }\n    __syncthreads();",
+        "of_warps[h * 8 + warp] = largest;\n    }",
         "attention",
     ),
-    Bug("barrier removed: the norm's parts", "norm.cu", "    __syncthreads();\n", "", "rms_norm"),
+    Bug(
+        "barrier removed: a row is added before it is there",
+        "norm.cu",
+        "        __syncthreads();\n        if",
+        "        if",
+        "rms_norm",
+    ),
+    Bug("barrier removed: the norm's factor", "norm.cu", "    __syncthreads();\n    for", "    for", "rms_norm"),
     Bug(
         "barrier removed: a chosen expert is chosen again",
         "route.cu",
@@ -86,8 +137,8 @@ BUGS = [
         "quantize.cu",
         "if (block >= n_blocks) return;",
         "if (block < -n_blocks) return;",
-        "attn_out",
-        n_tokens=33,
+        "moe_down",
+        n_tokens=UBATCH,
         position=0,
     ),
     Bug(
@@ -136,7 +187,29 @@ BUGS = [
         "the second chunk is forgotten", "attention.cu", "index < n_chunks; index++", "index < 1; index++", "attention"
     ),
     Bug("sink lost", "attention.cu", "if (sinks != nullptr)", "if (false)", "attention"),
-    Bug("heads share the wrong keys", "attention.cu", "head / (n_head / n_head_kv)", "head % n_head_kv", "attention"),
+    Bug(
+        "heads share the wrong keys",
+        "attention.cu",
+        "kv_head * group + from,",
+        "kv_head + from * group,",
+        "attention",
+    ),
+    Bug(
+        "scale of the block beside",
+        "kv_cache.cuh",
+        "side.scales[at / 32]",
+        "side.scales[(at + 8) / 32]",
+        "attention",
+        options=Q8_0,
+    ),
+    Bug(
+        "scale of the cache not rounded to nearest",
+        "rope.cu",
+        "float_to_half(number.scale)",
+        "float_to_half(number.scale) - 1",
+        "qkv",
+        options=Q8_0,
+    ),
     Bug("bias of products lost", "product.cu", "bias == nullptr ? sum[i]", "true ? sum[i]", "attn_out"),
     Bug("bias of gate lost", "experts.cu", "gate_bias == nullptr ? gates[i]", "true ? gates[i]", "moe_up_gate"),
     Bug(
@@ -148,7 +221,6 @@ BUGS = [
     ),
     Bug("residual lost", "combine.cu", "residual == nullptr ? sum", "true ? sum", "moe_down"),
     Bug("gate and up swapped", "experts.cu", "activate(kind, g, u)", "activate(kind, u, g)", "moe_up_gate"),
-    Bug("clamp lost", "activation.cuh", "fminf(gate, 7.0f)", "gate", "moe_up_gate"),
     Bug(
         "expert shifted",
         "experts.cu",
@@ -167,12 +239,12 @@ BUGS = [
     Bug(
         "weights of experts not renormalised",
         "route.cu",
-        "gating == 2 || renorm",
-        "gating == 2 + renorm",
+        "renorm ?",
+        "renorm > 1 ?",
         "route",
         QWEN3,
     ),
-    Bug("quantisation truncates", "quantize.cu", "__float2int_rn(", "static_cast<int>(", "attn_out"),
+    Bug("quantisation truncates", "arithmetic.cuh", "rn(__fmul_rn(value", "rn(-0.25f + __fmul_rn(value", "attn_out"),
     Bug(
         "rotation the other way round",
         "rope.cu",
@@ -210,6 +282,160 @@ BUGS = [
         "look_up_4(table, word >> 4 & 0x0f0f0f0fu)",
         "look_up_4(table, word & 0x0f0f0f0fu)",
         "moe_up_gate",
+    ),
+    Bug(
+        "f16: barrier removed before keys are read",
+        "attention_mma.cu",
+        "        copy_async_wait<0>();\n        __syncthreads();\n",
+        "        copy_async_wait<0>();\n",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: barrier removed before keys make way",
+        "attention_mma.cu",
+        "        multiply_keys<width>(query, key_tile, scores);\n        __syncthreads();\n",
+        "        multiply_keys<width>(query, key_tile, scores);\n",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: barrier removed before values are read",
+        "attention_mma.cu",
+        "        copy_async_wait<1>();\n        __syncthreads();\n",
+        "        copy_async_wait<1>();\n",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: keys not waited for",
+        "attention_mma.cu",
+        "        copy_async_wait<0>();\n",
+        "",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: values not waited for",
+        "attention_mma.cu",
+        "        copy_async_wait<1>();\n",
+        "        copy_async_wait<2>();\n",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: window off by one",
+        "attention_mma.cu",
+        "position + token + 1 - shape.window",
+        "position + token + 2 - shape.window",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: the next token is seen",
+        "attention_mma.cu",
+        "key <= own.newest",
+        "key <= own.newest + 1",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: keys at the edge of a tile taken for seen",
+        "attention_mma.cu",
+        "first_key + tile <= position + first_token + 1 &&",
+        "first_key + tile <= position + last_token + 1 &&",
+        "attention",
+        LLAMA,
+        *BY_MMA,
+        options=FLASH,
+    ),
+    Bug(
+        "f16: sink lost",
+        "attention_mma.cu",
+        "if (sinks != nullptr)",
+        "if (false)",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: sums not brought down to a new largest",
+        "attention_mma.cu",
+        "sum[j][e], e < 2 ? fix.x : fix.y",
+        "sum[j][e], fix.x < -1.0f ? 0.0f : 1.0f",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: the other row's share",
+        "attention_mma.cu",
+        "e < 2 ? fix.x : fix.y",
+        "e < 2 ? fix.y : fix.x",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: wrong fragment of the keys",
+        "attention_mma.cu",
+        "pair * 16 + lane % 8 + (lane >> 4) * 8",
+        "pair * 16 + lane % 8 + (lane >> 3 & 1) * 8",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: wrong fragment of the values",
+        "attention_mma.cu",
+        "step * 16 + lane % 8 + (lane >> 3 & 1) * 8",
+        "step * 16 + lane % 8 + (lane >> 4) * 8",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: shares in the wrong fragment",
+        "attention_mma.cu",
+        "pack_halves(low[2], low[3]), pack_halves(high[0], high[1])",
+        "pack_halves(high[0], high[1]), pack_halves(low[2], low[3])",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: queries in the wrong fragment",
+        "attention_mma.cu",
+        "row[part % 2];\n            const int column = step * 16 + part / 2 * 8",
+        "row[part / 2];\n            const int column = step * 16 + part % 2 * 8",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: keys behind the last one are not zeros",
+        "attention_mma.cu",
+        "first + row >= end ||",
+        "first + row >= end + tile ||",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: heads share the wrong keys",
+        "attention_mma.cu",
+        "* n_head_kv + blockIdx.y) * head_dim",
+        "* n_head_kv + (blockIdx.y ^ 1)) * head_dim",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: rows of nobody are written",
+        "attention_mma.cu",
+        "if (own.token < 0) continue;",
+        "if (own.token < -1) continue;",
+        "attention",
+        options=FLASH,
+    ),
+    Bug(
+        "f16: scale of the block beside",
+        "attention_mma.cu",
+        "side, at, x",
+        "side, at + 32, x",
+        "attention",
+        options=FLASH + Q8_0,
     ),
     Bug("wait removed", "tile_mma.cuh", "        copy_async_wait<0>();\n", "", "attn_out", GPT_OSS, *BY_MMA),
     Bug(
@@ -361,9 +587,16 @@ BUGS = [
 
 
 @pytest.fixture(scope="module")
-def reference(made: Made) -> Callable[[str], ReferenceSide]:
-    known: dict[str, ReferenceSide] = {}
-    return lambda preset: known.setdefault(preset, ReferenceSide(made(preset)))
+def reference(made: Made) -> Callable[[Bug], ReferenceSide]:
+    known: dict[tuple[Any, ...], ReferenceSide] = {}
+
+    def side(bug: Bug) -> ReferenceSide:
+        key = (bug.preset, bug.options)
+        if key not in known:
+            known[key] = ReferenceSide(made(bug.preset), **dict(bug.options))
+        return known[key]
+
+    return side
 
 
 def plant(bug: Bug, folder: Path) -> Path:
@@ -385,12 +618,28 @@ def is_caught(bug: Bug, sources: Path, reference: ReferenceSide, schedule: Sched
         if "could not be compiled" in str(error):  # which would prove nothing
             raise
         return True
-    return not all(finding.is_right for finding in found) or device.reports() != ""
+    finally:
+        reports = device.reports()  # taken in any case: the next device would be given them
+    return not all(finding.is_right for finding in found) or reports != ""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[str], ReferenceSide], tmp_path: Path) -> None:
-    assert is_caught(bug, plant(bug, tmp_path), reference(bug.preset), Schedule.FORWARD)
+def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[Bug], ReferenceSide], tmp_path: Path) -> None:
+    assert is_caught(bug, plant(bug, tmp_path), reference(bug), Schedule.FORWARD)
+
+
+def test_a_tile_at_the_edge_of_a_wide_window_taken_for_seen_is_caught(wide_window: Path, tmp_path: Path) -> None:
+    seen = ("first_key >= oldest_of(last_token)", "first_key >= oldest_of(first_token) / tile * tile")
+    bug = Bug("f16: the window's edge taken for seen", "attention_mma.cu", *seen, "attention", position=215)
+    reference = ReferenceSide(wide_window, flash_attn=True)
+    assert is_caught(bug, plant(bug, tmp_path), reference, Schedule.FORWARD)
+
+
+def test_a_lost_clamp_is_caught(tmp_path: Path) -> None:
+    bug = Bug("clamp lost", "activation.cuh", "fminf(gate, 7.0f)", "gate", "moe_up_gate")
+    gate = np.array([6.5, 7.5], np.float32)
+    found = activated(EmulatedDevice(sources=plant(bug, tmp_path)), "swiglu_oai", gate, gate)
+    assert (found == activate("swiglu_oai", gate, gate)).tolist() == [True, False]
 
 
 class StalePosition(EmulatedDevice):

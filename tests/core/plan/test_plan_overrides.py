@@ -86,7 +86,6 @@ SPLITS = [
     ({"devices": ("cpu:0", "cpu:0")}, "name one twice"),
     ({"tensor_split": (1.0, 2.0, 3.0)}, "3 numbers for 2 devices"),
     ({"n_cpu_moe": -1}, "n_cpu_moe is -1"),
-    ({"type_k": "q8_0"}, "type_k q8_0 is not available on cuda-emulated:0"),
 ]
 
 

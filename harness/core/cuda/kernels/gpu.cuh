@@ -60,6 +60,13 @@ inline void load_matrix_x2(uint32_t (&d)[2], const void* row) { simt::load_matri
 inline void load_matrix_x2_transposed(uint32_t (&d)[2], const void* row) {
     simt::load_matrix(2, true, d, row, "ldmatrix.x2.trans");
 }
+inline void load_matrix_x4_transposed(uint32_t (&d)[4], const void* row) {
+    simt::load_matrix(4, true, d, row, "ldmatrix.x4.trans");
+}
+inline uint32_t pack_halves(float low, float high) {
+    return float_to_half(low) | static_cast<uint32_t>(float_to_half(high)) << 16;
+}
+inline float exp2_of_card(float x) { return std::exp2(x); }
 inline void copy_async_16(void* shared, const void* global) { simt::async_copy(shared, global, 16, 16); }
 inline void copy_async_commit() { simt::async_commit(); }
 template <int pending> inline void copy_async_wait() { simt::async_wait(pending); }
@@ -75,6 +82,12 @@ __device__ __forceinline__ half_bits float_to_half(float value) {
     half_bits bits;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
     return bits;
+}
+// 2^x as the card's own unit has it, within 2^-22; below 2^-126 it is 0.
+__device__ __forceinline__ float exp2_of_card(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
     return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
@@ -93,6 +106,11 @@ __device__ __forceinline__ void mma_f16_1688(float (&d)[4], uint32_t a0, uint32_
 
 #if __CUDA_ARCH__ >= 800
 
+__device__ __forceinline__ uint32_t pack_halves(float low, float high) {
+    uint32_t pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
 __device__ __forceinline__ void mma_s8_16832(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     asm volatile(
         "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
@@ -118,8 +136,11 @@ template <int pending> __device__ __forceinline__ void copy_async_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
-#else  // sm_75: copies that are over when they return
+#else  // sm_75: copies that are over when they return, conversions one by one
 
+__device__ __forceinline__ uint32_t pack_halves(float low, float high) {
+    return float_to_half(low) | static_cast<uint32_t>(float_to_half(high)) << 16;
+}
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global) {
     *static_cast<int4*>(shared) = *static_cast<const int4*>(global);
 }
@@ -130,6 +151,12 @@ template <int pending> __device__ __forceinline__ void copy_async_wait() {}
 
 __device__ __forceinline__ void load_matrix_x4(uint32_t (&d)[4], const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+__device__ __forceinline__ void load_matrix_x4_transposed(uint32_t (&d)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
                  : "r"(shared_address(row))
                  : "memory");

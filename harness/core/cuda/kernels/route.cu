@@ -1,9 +1,9 @@
 // Which experts a token goes to, and which slots an expert gets. Ids and weights stay on the device.
-#include "gpu.cuh"
+#include "arithmetic.cuh"
 
 // Launch: one warp per token; grid (T), 32 threads. logits float [T, n_expert] -> ids int [T, k] in descending order
 // (ties to the lower expert), weights float [T, k]. gating 0 softmax, 1 sigmoid, 2 softmax over the chosen.
-// Reference: route; ids equal, weights within 1e-5.
+// Reference: route; exact.
 extern "C" __global__ void choose_experts(const float* __restrict__ logits, int n_expert, int top_k, int gating,
                                           int renorm, float weight_scale, int* __restrict__ ids,
                                           float* __restrict__ weights) {
@@ -14,7 +14,7 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
     const int lane = threadIdx.x;
     for (int e = lane; e < n_expert; e += 32) scores[e] = row[e];
     __syncwarp();
-    float largest = 0.0f, sum = 0.0f;
+    float largest = 0.0f, over = 0.0f;  // what shares are divided by: sixteen partial sums, one a lane
     for (int rank = 0; rank < top_k; rank++) {
         float best = NEGATIVE_INFINITY;
         int best_id = n_expert;
@@ -33,8 +33,9 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
             }
         }
         if (rank == 0) largest = best;
-        const float share = gating == 1 ? __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-best))) : expf(__fadd_rn(best, -largest));
-        sum = __fadd_rn(sum, share);
+        const float share = gating == 1 ? __fdiv_rn(1.0f, __fadd_rn(1.0f, exponential(-best)))
+                                        : exponential(__fadd_rn(best, -largest));
+        if (lane == rank % 16) over = __fadd_rn(over, share);
         if (lane == 0) {
             chosen[rank] = min(best_id, n_expert - 1);
             out[rank] = share;
@@ -42,15 +43,22 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
         }
         __syncwarp();
     }
-    float over = 1.0f;
-    if (gating == 2 || renorm) {
-        over = sum;
-    } else if (gating == 0) {
+    if (gating == 0) {
         over = 0.0f;
-        for (int e = 0; e < n_expert; e++) over = __fadd_rn(over, expf(__fadd_rn(row[e], -largest)));
+        for (int e = lane; e < n_expert && lane < 16; e += 16) {
+            over = __fadd_rn(over, exponential(__fadd_rn(row[e], -largest)));
+        }
     }
-    if (lane == 0) {
-        for (int rank = 0; rank < top_k; rank++) out[rank] = __fmul_rn(__fdiv_rn(out[rank], over), weight_scale);
+    over = sum_of_sixteen_lanes(over);
+    if (lane != 0) return;
+    float sum = 0.0f;
+    for (int rank = 0; rank < top_k; rank++) {
+        if (gating != 1) out[rank] = __fdiv_rn(out[rank], over);
+        sum = __fadd_rn(sum, out[rank]);
+    }
+    for (int rank = 0; rank < top_k; rank++) {
+        const float share = renorm ? __fdiv_rn(out[rank], sum) : out[rank];
+        out[rank] = __fmul_rn(share, weight_scale);
     }
 }
 LAUNCHABLE(choose_experts)
