@@ -28,7 +28,7 @@ def profile(
     """Time every operation of a config's rows.
 
     Beside each stand its bytes, its multiplications and this machine's limits. Timing operations costs a little, so
-    these times enter no result. The core on a CPU can be profiled.
+    these times enter no result. The core on a CPU or on a card can be profiled.
     """
     from harness.cli.progress import RunProgress  # noqa: PLC0415
     from harness.config import expand, labels, load_config  # noqa: PLC0415

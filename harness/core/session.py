@@ -135,7 +135,7 @@ class Session:
             raise SessionError(f"{len(ids)} tokens are more than one ubatch of {self.plan.options.ubatch}")
         if not isinstance(self._context, ProfilesOps):
             devices = ", ".join(self.plan.options.devices)
-            raise SessionError(f"operations on {devices} cannot be timed one by one yet; cpu devices can")
+            raise SessionError(f"operations on {devices} cannot be timed one by one; one cpu or cuda device can")
         _, op_ns = self._context.run_profiled(ids, self._position, logits_of)
         self._position += len(ids)
         return op_ns

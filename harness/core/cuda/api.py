@@ -102,6 +102,13 @@ class Device(Protocol):
         """Record launches without running them."""
         ...
 
+    def time_each(self, graphs: Sequence[Graph]) -> list[int]:
+        """Replay one after another; nanoseconds of each on the device, among them what it waits for the host.
+
+        Errors: DeviceError where time would mean nothing.
+        """
+        ...
+
     def synchronize(self) -> None:
         """Wait for everything enqueued. Errors: DeviceError when a kernel failed."""
         ...

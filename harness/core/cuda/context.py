@@ -56,15 +56,34 @@ class CudaContext:
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """See `harness.core.backend.Context`."""
-        n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
-        self._device.upload(self.standing.tokens, tokens.astype(np.int32))
-        self._device.upload(self.standing.position, np.array([position], np.int32))
-        extent = Extent(len(tokens), self.bucket(position + len(tokens)), n_logits)
+        extent = self._enter(tokens, position, logits_of)
         if len(tokens) == 1:
             self._graph(extent).launch()
         else:
             for launch in self._launches(extent):
                 self._device.launch(launch)
+        return self._leave(extent.n_logits)
+
+    def run_profiled(
+        self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.int64]]:
+        """As `run`, and nanoseconds of every operation of the program, [n_ops]: each is a graph of its own.
+
+        Errors: DeviceError on an emulated device, whose time means nothing.
+        """
+        extent = self._enter(tokens, position, logits_of)
+        times = self._device.time_each(self._op_graphs(extent))
+        return self._leave(extent.n_logits), np.array(times, np.int64)
+
+    def _enter(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> Extent:
+        """Tokens and position to the device."""
+        self._device.upload(self.standing.tokens, tokens.astype(np.int32))
+        self._device.upload(self.standing.position, np.array([position], np.int32))
+        n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
+        return Extent(len(tokens), self.bucket(position + len(tokens)), n_logits)
+
+    def _leave(self, n_logits: int) -> NDArray[np.float32] | None:
+        """Logits from the device, which has then finished."""
         if n_logits == 0:
             self._device.synchronize()
             return None
@@ -102,6 +121,15 @@ class CudaContext:
         if key not in self._graphs:
             self._graphs[key] = self._device.capture(self._launches(extent))
         return self._graphs[key]
+
+    def _op_graphs(self, extent: Extent) -> list[Graph]:
+        launches, first = self.begin(extent), 0
+        graphs = []
+        for op in self._program.ops:
+            OPS[op.name](launches, op)
+            graphs.append(self._device.capture(launches.collected[first:]))
+            first = len(launches.collected)
+        return graphs
 
     def _allocate_all(self, ubatch: int) -> None:
         """Emit the largest runs once, for the memory and the kernels they ask for; nothing is launched."""

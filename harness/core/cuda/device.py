@@ -6,12 +6,13 @@ One stream per device; everything is enqueued on it. Kernels come as cubins from
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda.api import Address, Argument, Buffer, KernelName, Launch, Properties
+from harness.core.cuda.api import Address, Argument, Buffer, Graph, KernelName, Launch, Properties
 from harness.core.cuda.nvrtc import compile_kernel, nvrtc_version
 from harness.core.errors import DeviceError, OutOfMemoryError
 
@@ -146,6 +147,17 @@ class CudaDevice:
         """What the device takes for the work that `enqueue` puts on its stream: the least of some, by events."""
         with self._errors("timing"), self._here():
             return min(self._time_once(enqueue) for _ in range(repeats))
+
+    def time_each(self, graphs: Sequence[Graph]) -> list[int]:
+        """By events, all enqueued at once, so that the device need not wait for the host."""
+        with self._errors("timing"), self._here():
+            marks = [self._cupy.cuda.Event() for _ in range(len(graphs) + 1)]
+            marks[0].record(self._stream)
+            for graph, mark in zip(graphs, marks[1:], strict=True):
+                graph.launch()
+                mark.record(self._stream)
+            marks[-1].synchronize()
+            return [round(1e6 * float(self._cupy.cuda.get_elapsed_time(*pair))) for pair in pairwise(marks)]
 
     @property
     def clock_hz(self) -> int:

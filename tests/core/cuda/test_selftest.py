@@ -2,9 +2,11 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fake_cupy import FakeCupy
 from typer.testing import CliRunner
@@ -13,10 +15,16 @@ from harness.cli import selftest as command
 from harness.core.cuda import device as device_module
 from harness.core.cuda import selftest as selftest_module
 from harness.core.cuda import timing
+from harness.core.cuda.api import Device
+from harness.core.cuda.backend import CudaBackend
+from harness.core.cuda.context import CudaContext
 from harness.core.cuda.device import CudaDevice
 from harness.core.cuda.emulator.device import EmulatedDevice
+from harness.core.cuda.proof import load_model
 from harness.core.cuda.selftest import selftest
 from harness.core.cuda.sources import KERNELS
+from harness.core.errors import DeviceError
+from harness.core.options import Options
 
 
 @pytest.fixture(autouse=True)
@@ -57,15 +65,47 @@ def test_only_cuda_devices_are_tested() -> None:
     assert "cpu:0 is no CUDA device" in result.stderr
 
 
-def test_a_card_is_timed_operation_by_operation_beside_its_bound(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def pretend_a_card(monkeypatch: pytest.MonkeyPatch, folder: Path) -> FakeCupy:
+    """On which every interval takes a quarter of a millisecond."""
     fake = FakeCupy()
     fake.free_bytes = 4 << 30
     monkeypatch.setitem(sys.modules, "cupy", fake)
     monkeypatch.setattr(
-        device_module, "compile_kernel", lambda kernel, _arch: SimpleNamespace(path=tmp_path / kernel.source)
+        device_module, "compile_kernel", lambda kernel, _arch: SimpleNamespace(path=folder / kernel.source)
     )
+    return fake
+
+
+def context_on(device: Device, path: Path) -> CudaContext:
+    options, backend = Options(devices=("cuda:0",), n_ctx=64, ubatch=8), CudaBackend(device)
+    return backend.context(load_model(path, options, backend), options)
+
+
+@pytest.mark.parametrize("n_tokens", [5, 1])
+def test_a_profiled_run_times_every_operation_in_order_by_events(
+    n_tokens: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Callable[..., Path]
+) -> None:
+    fake = pretend_a_card(monkeypatch, tmp_path)
+    context = context_on(CudaDevice(0), made("tiny-gpt-oss"))
+    fake.log.clear()
+    logits, op_ns = context.run_profiled(np.zeros(n_tokens, np.int32), 3, "last")
+    assert logits is not None
+    n_ops = 1 + 3 * 8 + 2  # embed; three layers; output norm, logits
+    assert op_ns.tolist() == [250_000] * n_ops
+    timed = [entry for entry in fake.log if entry[0] in ("record", "replay", "wait for")][-2 * n_ops - 2 :]
+    assert [entry[0] for entry in timed] == ["record", *["replay", "record"] * n_ops, "wait for"]
+    assert len({entry[1] for entry in timed if entry[0] == "record"}) == n_ops + 1
+
+
+def test_operations_on_an_emulated_device_are_not_timed(made: Callable[..., Path]) -> None:
+    with pytest.raises(DeviceError, match=r"says nothing about their speed; use a card, cuda:0, or a CPU"):
+        context_on(EmulatedDevice(), made("tiny-llama")).run_profiled(np.zeros(2, np.int32), 0, "last")
+
+
+def test_a_card_is_timed_operation_by_operation_beside_its_bound(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pretend_a_card(monkeypatch, tmp_path)
     monkeypatch.setattr(timing, "STAND_IN", {"tiny-gpt-oss": 1})
     monkeypatch.setattr(timing, "COPIED_BYTES", 1 << 20)
     timed = list(timing.time_operations(CudaDevice(0)))

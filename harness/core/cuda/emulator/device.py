@@ -14,7 +14,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda.api import Address, Argument, Buffer, KernelName, Launch, Properties
+from harness.core.cuda.api import Address, Argument, Buffer, Graph, KernelName, Launch, Properties
 from harness.core.cuda.emulator.library import KernelLibrary
 from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError, OutOfMemoryError
@@ -148,6 +148,13 @@ class EmulatedDevice:
     def synchronize(self) -> None:
         while self._pending:
             self._pending.popleft()()
+
+    def time_each(self, graphs: Sequence[Graph]) -> list[int]:
+        """Refused. Errors: DeviceError."""
+        raise DeviceError(
+            f"{len(graphs)} operations on an emulated CUDA device are not timed: it proves kernels and says nothing "
+            "about their speed; use a card, cuda:0, or a CPU, cpu:0"
+        )
 
     def reports(self) -> str:
         """What the checker found since the last call, one finding a line; "" where nothing was."""
