@@ -128,7 +128,8 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     q = launches.rooms.value(op.inputs[0])._replace(offset=first * n_head * head_dim * 4)
     a = launches.rooms.value(op.outputs[0])._replace(offset=first * n_head * head_dim_v * 4)
     where = (integer(window), integer(first), launches.standing.position)
-    shape = (*(integer(n) for n in (n_head, n_head_kv, head_dim, head_dim_v)), np.float32(op.params["scale"]))
+    sizes = [integer(n) for n in (n_head, n_head_kv, head_dim, head_dim_v)]
+    shape: tuple[Argument, ...] = (*sizes, np.float32(op.params["scale"]))
     args: tuple[Argument, ...] = (q, *kv.keys.arguments, *kv.values.arguments, *shape, *where, partial)
     group = n_head // n_head_kv
     packed = next((n for n in PACKED if group <= n), PACKED[-1])
