@@ -40,8 +40,8 @@ class _Halves:
 
     def arguments(self, n_ff: int) -> tuple[Argument, ...]:
         """Addresses and shape, as the fused kernel takes them."""
-        shape = (integer(n_ff), integer(self.gate.rows), integer(self.gate.columns))
-        return self.gate.row(0), self.up.row(self.merged_rows), self.gate.stride, *shape
+        shape = map(integer, (self.merged_rows, n_ff, self.gate.rows, self.gate.columns))
+        return self.gate.address, self.up.address, self.gate.stride, *shape
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _expert_product(
     launches: Launches, op: Op, role: str, inputs: Inputs, routing: Routing, per_input: int, y: Address
 ) -> None:
     weight = launches.weight(op, role)
-    shape = (weight.row(0), weight.stride, integer(weight.rows), integer(weight.columns))
+    shape = (weight.address, weight.stride, integer(weight.rows), integer(weight.columns))
     ends = (launches.bias(op, role), *routing.arguments(per_input))
     kernel = _ExpertKernel("expert_product", weight, weight.rows, MMA_ROWS)
     _per_expert(launches, op, kernel, shape, inputs, lambda first: (*ends, first, y))

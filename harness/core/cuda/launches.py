@@ -118,7 +118,7 @@ class Launches:
 
     def bias(self, op: Op, role: str) -> Address | None:
         """The bias of that role, or None."""
-        return self.weight(op, f"{role}_bias").row(0) if f"{role}_bias" in op.weights else None
+        return self.weight(op, f"{role}_bias").address if f"{role}_bias" in op.weights else None
 
     def quantized(self, weight: DeviceTensor, x: Address, n_rows: int | None = None) -> Inputs:
         """The inputs as the weight's format wants them: as they are, or quantised into scratch memory."""
@@ -132,7 +132,7 @@ class Launches:
         return None, codes, scales
 
     def normalize(self, x: Address, norm: DeviceTensor, y: Address, n_vectors: int, eps: float) -> None:
-        args = (x, norm.row(0), y, integer(norm.columns), np.float32(eps))
+        args = (x, norm.address, y, integer(norm.columns), np.float32(eps))
         self.add(KernelName("norm", "rms_norm"), (n_vectors, 1, 1), 128, *args)
 
     def product(
@@ -153,7 +153,7 @@ class Launches:
         y: Address,
         n_tokens: int,
     ) -> None:
-        shape = (weight.row(first), weight.stride, integer(rows), integer(weight.columns))
+        shape = (weight.address, weight.stride, integer(first), integer(rows), integer(weight.columns))
         ends = (bias, residual, y, integer(rows), integer(n_tokens))
         if use_mma(weight, n_tokens):
             grid = (-(-rows // MMA_ROWS), -(-n_tokens // MMA_TILE), 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.cuda import layout
 from harness.core.cuda.api import KernelName
 from harness.core.formats.grids import NAMES as GRIDS
 from harness.core.formats.grids import grid
@@ -44,7 +45,9 @@ def takes_format(source: str) -> bool:
 
 def definitions(kernel: KernelName) -> tuple[str, ...]:
     """Preprocessor definitions for one compilation."""
-    return (f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"',) if kernel.format else ()
+    if not kernel.format:
+        return ()
+    return f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"', *layout.definitions(kernel.format)
 
 
 def cache_folder() -> Path:

@@ -59,7 +59,7 @@ def test_every_way_through_the_experts_agrees_with_the_reference(
 
 @pytest.mark.parametrize("name", sorted(formats()))
 def test_every_format_agrees_with_the_reference_in_every_role(name: str, device: Device, made: Made) -> None:
-    path = made("qwen3moe", {"default": name}, n_layer=1, n_embd=256, n_ff=256, n_vocab=331, n_expert=5, top_k=2)
+    path = made("qwen3moe", {"default": name}, n_layer=1, n_embd=256, n_ff=512, n_vocab=331, n_expert=5, top_k=2)
     assert wrong(Proof(device(Schedule.RANDOM, seed=1), ReferenceSide(path)), 3, 1) == []
 
 

@@ -9,9 +9,11 @@ import pytest
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.launches import MMA_THREADS, MMA_TOKENS
+from harness.core.cuda.layout import held_rows
 from harness.core.cuda.sources import formats
+from harness.core.cuda.weights import DeviceTensor
 from harness.core.formats.random import random_rows
-from harness.core.formats.table import BY_NAME
+from harness.core.formats.table import BY_NAME, Format
 
 QUANTISED = sorted(name for name in formats() if BY_NAME[name].group)
 N_ROWS, N_TOKENS = 150, 70
@@ -25,10 +27,9 @@ def products(device: EmulatedDevice, name: str, n_columns: int) -> list[Any]:
     codes = random.integers(-127, 128, (N_TOKENS, n_columns), np.int8)
     scales = random.uniform(0.001, 0.1, (N_TOKENS, n_columns // 32)).astype(np.float32)
     bias, residual = (random.normal(size=shape).astype(np.float32) for shape in (N_ROWS, (N_TOKENS, N_ROWS)))
-    weights, codes_at, scales_at, bias_at, residual_at = (
-        place(device, data) for data in (rows, codes, scales, bias, residual)
-    )
-    shape = (weights, np.uint64(rows.shape[1]), np.int32(N_ROWS), np.int32(n_columns))
+    weights = matrix(device, fmt, rows, n_columns)
+    codes_at, scales_at, bias_at, residual_at = (place(device, data) for data in (codes, scales, bias, residual))
+    shape = (weights.address, weights.stride, np.int32(0), np.int32(N_ROWS), np.int32(n_columns))
     found = []
     for entry, grid, threads, values in (
         ("product", (2, 9, 1), 128, (None,)),
@@ -40,6 +41,20 @@ def products(device: EmulatedDevice, name: str, n_columns: int) -> list[Any]:
         device.launch(Launch(KernelName(entry, entry, name), grid, threads, args))
         found.append(device.download(y, N_TOKENS * N_ROWS * 4).view(np.float32))
     return found
+
+
+def matrix(device: EmulatedDevice, fmt: Format, rows: Any, n_columns: int) -> DeviceTensor:
+    """The rows on the device, laid out as its kernels want them."""
+    tensor = DeviceTensor(
+        device.allocate(held_rows(fmt.name, len(rows)) * rows.shape[1], "weights"),
+        fmt.name,
+        len(rows),
+        n_columns,
+        rows.shape[1],
+    )
+    for launch in tensor.relay(place(device, rows), 0, len(rows)):
+        device.launch(launch)
+    return tensor
 
 
 def place(device: EmulatedDevice, data: Any) -> Address:

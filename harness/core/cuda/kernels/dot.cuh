@@ -15,7 +15,7 @@ struct Activations {
 
 // sum[i] = row . token i. Eight partial sums by column modulo 8, combined as a tree.
 template <int n>
-__device__ __forceinline__ void dot(const uint8_t* row, int n_columns, Activations in, const int (&tokens)[n],
+__device__ __forceinline__ void dot(const Row& row, int n_columns, Activations in, const int (&tokens)[n],
                                     float (&sum)[n]) {
     float lanes[n][8] = {};
     for (int column = 0; column < n_columns; column += 8) {
@@ -62,7 +62,7 @@ __device__ __forceinline__ void add_block(const Block& block, const int* codes, 
 
 // sum[i] = row . token i, block after block of 32 columns.
 template <int n>
-__device__ __forceinline__ void dot(const uint8_t* row, int n_columns, Activations in, const int (&tokens)[n],
+__device__ __forceinline__ void dot(const Row& row, int n_columns, Activations in, const int (&tokens)[n],
                                     float (&sum)[n]) {
     const int n_blocks = n_columns / 32;
 #pragma unroll

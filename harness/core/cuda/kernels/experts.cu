@@ -39,7 +39,7 @@ extern "C" __global__ void expert_product(const uint8_t* __restrict__ weights, s
     if (slots.count <= 0) return;
     const size_t matrix_row = static_cast<size_t>(expert) * n_rows + row;
     float sum[tile];
-    dot<tile>(weights + matrix_row * row_bytes, n_columns, {values, codes, scales}, slots.input, sum);
+    dot<tile>(row_of(weights, row_bytes, matrix_row, n_columns), n_columns, {values, codes, scales}, slots.input, sum);
 #pragma unroll
     for (int i = 0; i < tile; i++) {
         if (i >= slots.count) break;
@@ -52,7 +52,7 @@ LAUNCHABLE(expert_product)
 // act [slots, n_ff] = activation(gate x + bias, up x + bias). Gate and up of an expert lie `expert_rows` rows apart from
 // the next expert's: n_ff each on their own, 2 n_ff where they are merged; the kernel cannot tell the two apart.
 extern "C" __global__ void expert_gate_up(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up,
-                                          size_t row_bytes, int n_ff, int expert_rows, int n_columns,
+                                          size_t row_bytes, int up_first, int n_ff, int expert_rows, int n_columns,
                                           const float* __restrict__ values, const int8_t* __restrict__ codes,
                                           const float* __restrict__ scales, const float* __restrict__ gate_bias,
                                           const float* __restrict__ up_bias, const int* __restrict__ order,
@@ -65,8 +65,8 @@ extern "C" __global__ void expert_gate_up(const uint8_t* __restrict__ gate, cons
     const size_t matrix_row = static_cast<size_t>(expert) * expert_rows + row;
     const Activations in = {values, codes, scales};
     float gates[tile], ups[tile];
-    dot<tile>(gate + matrix_row * row_bytes, n_columns, in, slots.input, gates);
-    dot<tile>(up + matrix_row * row_bytes, n_columns, in, slots.input, ups);
+    dot<tile>(row_of(gate, row_bytes, matrix_row, n_columns), n_columns, in, slots.input, gates);
+    dot<tile>(row_of(up, row_bytes, up_first + matrix_row, n_columns), n_columns, in, slots.input, ups);
 #pragma unroll
     for (int i = 0; i < tile; i++) {
         if (i >= slots.count) break;

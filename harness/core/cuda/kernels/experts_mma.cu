@@ -31,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(256, 2)
     const int own = first_row + threadIdx.x % tile_rows;
     const size_t matrix = static_cast<size_t>(expert) * n_rows;
     float sum[2][4][4];
-    multiply_tile(own < n_rows ? weights + (matrix + own) * row_bytes : nullptr, n_columns, codes, scales, rows, sum);
+    multiply_tile(row_or_none(weights, row_bytes, matrix + own, n_columns, own < n_rows), n_columns, codes, scales, rows, sum);
     const Corner corner;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
@@ -52,8 +52,8 @@ LAUNCHABLE(expert_product_mma)
 // act [slots, n_ff] = activation(gate x + bias, up x + bias). Tile rows 16 i .. 16 i + 7 are gate rows, the next eight
 // the same rows of up: a thread's accumulators 0, 1 and 2, 3 are then gate and up of the same column. 64 columns a block.
 extern "C" __global__ void __launch_bounds__(256, 2)
-    expert_gate_up_mma(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up, size_t row_bytes, int n_ff,
-                       int expert_rows, int n_columns, const int8_t* __restrict__ codes,
+    expert_gate_up_mma(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up, size_t row_bytes, int up_first,
+                       int n_ff, int expert_rows, int n_columns, const int8_t* __restrict__ codes,
                        const float* __restrict__ scales, const float* __restrict__ gate_bias,
                        const float* __restrict__ up_bias, const int* __restrict__ order,
                        const int* __restrict__ bounds, int slots_per_input, int first_expert, int kind,
@@ -65,9 +65,10 @@ extern "C" __global__ void __launch_bounds__(256, 2)
     if (count == 0) return;
     const int own = threadIdx.x % tile_rows, own_column = first_column + own / 16 * 8 + own % 8;
     const size_t matrix = static_cast<size_t>(expert) * expert_rows;
-    const uint8_t* own_matrix = own % 16 < 8 ? gate : up;
+    const bool is_gate = own % 16 < 8;
+    const size_t own_row = matrix + own_column + (is_gate ? 0 : up_first);
     float sum[2][4][4];
-    multiply_tile(own_column < n_ff ? own_matrix + (matrix + own_column) * row_bytes : nullptr, n_columns, codes,
+    multiply_tile(row_or_none(is_gate ? gate : up, row_bytes, own_row, n_columns, own_column < n_ff), n_columns, codes,
                   scales, rows, sum);
     const Corner corner;
 #pragma unroll

@@ -1,9 +1,9 @@
-// y [T, rows] = x [T, K] times the rows of one matrix, plus bias and residual where given.
+// y [T, rows] = x [T, K] times rows first_row .. of one matrix, plus bias and residual where given.
 // Launch: a thread per row, 8 tokens at a time; grid (ceil(rows / 128), ceil(T / 8)), 128 threads.
 // Reference: Q8Product; relative L2 1e-5.
 #include "dot.cuh"
 
-extern "C" __global__ void product(const uint8_t* __restrict__ weights, size_t row_bytes, int n_rows, int n_columns,
+extern "C" __global__ void product(const uint8_t* __restrict__ weights, size_t row_bytes, int first_row, int n_rows, int n_columns,
                                    const float* __restrict__ values, const int8_t* __restrict__ codes,
                                    const float* __restrict__ scales, const float* __restrict__ bias,
                                    const float* __restrict__ residual, float* __restrict__ y, int y_columns,
@@ -14,7 +14,7 @@ extern "C" __global__ void product(const uint8_t* __restrict__ weights, size_t r
     int tokens[tile];
     float sum[tile];
     for (int i = 0; i < tile; i++) tokens[i] = min(first + i, n_tokens - 1);
-    dot<tile>(weights + static_cast<size_t>(row) * row_bytes, n_columns, {values, codes, scales}, tokens, sum);
+    dot<tile>(row_of(weights, row_bytes, first_row + row, n_columns), n_columns, {values, codes, scales}, tokens, sum);
     for (int i = 0; i < tile; i++) {
         if (first + i >= n_tokens) break;
         const size_t at = static_cast<size_t>(first + i) * y_columns + row;

@@ -1,19 +1,18 @@
-// y [T, rows] = x [T, K] times the rows of one matrix, plus bias and residual where given: product.cu's result, bit for
+// y [T, rows] = x [T, K] times rows first_row .. of one matrix, plus bias and residual where given: product.cu's result, bit for
 // bit, by int8 mma. Launch: grid (ceil(rows / 128), ceil(T / 64)), 256 threads. Reference: Q8Product; relative L2 1e-5.
 #include "tile_mma.cuh"
 
 extern "C" __global__ void __launch_bounds__(256, 2)
-    product_mma(const uint8_t* __restrict__ weights, size_t row_bytes, int n_rows, int n_columns,
+    product_mma(const uint8_t* __restrict__ weights, size_t row_bytes, int first_row, int n_rows, int n_columns,
                 const int8_t* __restrict__ codes, const float* __restrict__ scales, const float* __restrict__ bias,
                 const float* __restrict__ residual, float* __restrict__ y, int y_columns, int n_tokens) {
     SHARED(int, token_rows, tile_tokens);
-    const int first_row = blockIdx.x * tile_rows, first_token = blockIdx.y * tile_tokens;
-    const int own = first_row + threadIdx.x % tile_rows;
+    const int first = blockIdx.x * tile_rows, first_token = blockIdx.y * tile_tokens;
+    const int own = first + threadIdx.x % tile_rows;
     if (threadIdx.x < tile_tokens) token_rows[threadIdx.x] = min(first_token + static_cast<int>(threadIdx.x), n_tokens - 1);
     __syncthreads();
     float sum[2][4][4];
-    const uint8_t* own_row = own < n_rows ? weights + static_cast<size_t>(own) * row_bytes : nullptr;
-    multiply_tile(own_row, n_columns, codes, scales, token_rows, sum);
+    multiply_tile(row_or_none(weights, row_bytes, first_row + own, n_columns, own < n_rows), n_columns, codes, scales, token_rows, sum);
     const Corner corner;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
@@ -21,7 +20,7 @@ extern "C" __global__ void __launch_bounds__(256, 2)
         for (int j = 0; j < 4; j++) {
 #pragma unroll
             for (int e = 0; e < 4; e++) {
-                const int row = first_row + corner.row(i) + e / 2 * 8, token = first_token + corner.token(j) + e % 2;
+                const int row = first + corner.row(i) + e / 2 * 8, token = first_token + corner.token(j) + e % 2;
                 if (row >= n_rows || token >= n_tokens) continue;
                 const size_t at = static_cast<size_t>(token) * y_columns + row;
                 const float biased = bias == nullptr ? sum[i][j][e] : __fadd_rn(sum[i][j][e], bias[row]);

@@ -2,7 +2,7 @@
 // then one fma per group, blocks ascending. So every element has the bits that dot.cuh gives it.
 //
 // Shared memory, twice, so that one step of 64 columns is fetched while the last is multiplied:
-//   weight_codes [128 rows][4 chunks of 16 int8], decoded from the file's blocks by the thread that owns (row, block)
+//   weight_codes [128 rows][4 chunks of 16 int8], decoded by the thread that owns (row, block)
 //   token_codes  [64 tokens][4 chunks], by cp.async
 // Chunk c of row r lies at r * 4 + (c ^ (r >> 1 & 3)): ldmatrix and 16-byte stores meet every bank once.
 //
@@ -23,6 +23,11 @@ struct Corner {
     __device__ __forceinline__ int row(int i) const { return warp % 4 * 32 + i * 16 + lane / 4; }
     __device__ __forceinline__ int token(int j) const { return warp / 4 * 32 + j * 8 + lane % 4 * 2; }
 };
+
+__device__ __forceinline__ Row row_or_none(const uint8_t* weights, size_t row_bytes, size_t row, int n_columns,
+                                           bool exists) {
+    return row_of(exists ? weights : nullptr, row_bytes, exists ? row : 0, n_columns);
+}
 
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return row * 4 + (chunk ^ (row >> 1 & 3)); }
 
@@ -86,9 +91,9 @@ __device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, con
     }
 }
 
-// sum = the tile's products. `own_row`: the weights of tile row threadIdx.x % 128, or null, which counts as zeros;
+// sum = the tile's products. `own_row`: the weights of tile row threadIdx.x % 128; a row without a tile counts as zeros.
 // token_rows [64] in shared memory: the row of `codes` and `scales` each tile token takes.
-__device__ __forceinline__ void multiply_tile(const uint8_t* own_row, int n_columns, const int8_t* __restrict__ codes,
+__device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns, const int8_t* __restrict__ codes,
                                               const float* __restrict__ scales, const int* token_rows,
                                               float (&sum)[2][4][4]) {
     SHARED(uint4, weight_codes, 2 * tile_rows * 4);
@@ -109,7 +114,7 @@ __device__ __forceinline__ void multiply_tile(const uint8_t* own_row, int n_colu
             copy_async_16(token_codes + to * tile_tokens * 4 + chunk_at(token, chunk), codes + from);
         }
         copy_async_commit();
-        if (own_row != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
+        if (own_row.tile != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
         if (scaled_block < step_blocks && first + scaled_block < n_blocks) {
             token_scale = scales[static_cast<size_t>(token_rows[scaled_token]) * n_blocks + first + scaled_block];
         }
