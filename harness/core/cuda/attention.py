@@ -91,6 +91,6 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     shape = (integer(n_head_kv), integer(head_dim), integer(head_dim_v), np.float32(op.params["scale"]))
     args: tuple[Argument, ...] = (q, kv.keys, kv.values, *shape, *where, partial)
     launches.add(KernelName("attention", "attention_chunk"), (n_head, n_tokens, n_chunks), 256, *args)
-    sinks = launches.weight(op, "sinks").address if "sinks" in op.weights else None
+    sinks = launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
     args = (partial, sinks, integer(n_chunks), integer(head_dim_v), *where, a)
     launches.add(KernelName("attention", "attention_combine"), (n_head, n_tokens, 1), 128, *args)

@@ -35,8 +35,12 @@ class DeviceTensor:
 
     @property
     def address(self) -> Address:
-        """Where it begins: a vector's numbers, or a matrix, in which kernels find rows by their number."""
+        """Where it begins; kernels find the rows of a matrix by their number."""
         return Address(self.buffer)
+
+    def row(self, index: int) -> Address:
+        """Where row `index` of plain floats begins, which lie as in the file: a vector, or the biases of an expert."""
+        return Address(self.buffer, index * self.row_bytes)
 
     @property
     def stride(self) -> np.uint64:

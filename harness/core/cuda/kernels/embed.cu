@@ -1,9 +1,11 @@
 // x [T, n_embd] = rows of the token table. Launch: grid (ceil(n_embd / 32 / 128), T), 128 threads, a block of 32 each.
 // Reference: embed; exact.
 #include FORMAT_FILE
+#include "codebook.cuh"
 
 extern "C" __global__ void embed(const uint8_t* __restrict__ table, size_t row_bytes, int n_columns,
                                  const int* __restrict__ tokens, float* __restrict__ x) {
+    open_codebook();
     const int index = blockIdx.x * 128 + threadIdx.x;
     if (index * 32 >= n_columns) return;
     const Row row = row_of(table, row_bytes, tokens[blockIdx.y], n_columns);

@@ -2,6 +2,7 @@
 #pragma once
 #include "signs.cuh"
 #include "grid_iq2_s.cuh"
+#include "codebook.cuh"
 
 constexpr int group = 16;
 constexpr bool has_minimum = false;
@@ -12,8 +13,9 @@ __device__ __forceinline__ void decode(const Row& row, int index, Block& block) 
     const uint32_t high = chunk_1<3>(row, super, part), scales = chunk_1<4>(row, super, part);
     for (int i = 0; i < 4; i++) {
         const uint32_t entry = byte_of(low, i) | static_cast<uint32_t>(bit_pair(high, i)) << 8, signs = byte_of(minus, i);
-        block.codes[2 * i] = with_signs(grid_iq2_s[2 * entry], signs);
-        block.codes[2 * i + 1] = with_signs(grid_iq2_s[2 * entry + 1], signs >> 4);
+        const CodebookEntry magnitudes = codebook()[entry];
+        block.codes[2 * i] = with_signs(magnitudes.x, signs);
+        block.codes[2 * i + 1] = with_signs(magnitudes.y, signs >> 4);
     }
     const float d = as_half(chunk_2<0>(row, super));
     for (int side = 0; side < 2; side++) block.scale[side] = half_step(d, nibble(scales, side), 0.25f);

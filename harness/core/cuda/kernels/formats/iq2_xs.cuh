@@ -2,6 +2,7 @@
 #pragma once
 #include "signs.cuh"
 #include "grid_iq2_xs.cuh"
+#include "codebook.cuh"
 
 constexpr int group = 16;
 constexpr bool has_minimum = false;
@@ -12,8 +13,9 @@ __device__ __forceinline__ void decode(const Row& row, int index, Block& block) 
     chunk_8<1>(row, super, part, words);
     for (int i = 0; i < 4; i++) {
         const uint32_t word = words[i / 2] >> i % 2 * 16 & 0xffffu, signs = eight_signs(word >> 9), entry = word & 511u;
-        block.codes[2 * i] = with_signs(grid_iq2_xs[2 * entry], signs);
-        block.codes[2 * i + 1] = with_signs(grid_iq2_xs[2 * entry + 1], signs >> 4);
+        const CodebookEntry magnitudes = codebook()[entry];
+        block.codes[2 * i] = with_signs(magnitudes.x, signs);
+        block.codes[2 * i + 1] = with_signs(magnitudes.y, signs >> 4);
     }
     const uint32_t scales = chunk_1<2>(row, super, part);
     const float d = as_half(chunk_2<0>(row, super));

@@ -2,6 +2,7 @@
 #pragma once
 #include "signs.cuh"
 #include "grid_iq3_xxs.cuh"
+#include "codebook.cuh"
 
 constexpr int group = 32;
 constexpr bool has_minimum = false;
@@ -13,7 +14,7 @@ __device__ __forceinline__ void decode(const Row& row, int index, Block& block) 
     const uint32_t word = chunk_4<2>(row, super, part);
     for (int i = 0; i < 8; i++) {
         const uint32_t signs = eight_signs(word >> 7 * (i / 2) & 127u) >> i % 2 * 4;
-        block.codes[i] = with_signs(grid_iq3_xxs[byte_of(entries, i)], signs);
+        block.codes[i] = with_signs(codebook()[byte_of(entries, i)], signs);
     }
     const float d = as_half(chunk_2<0>(row, super));
     block.scale[0] = block.scale[1] = half_step(d, static_cast<int>(word >> 28), 0.5f);
