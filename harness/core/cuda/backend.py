@@ -5,7 +5,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda.api import Address, Device
+from harness.core.cuda.api import Address, Buffer, Device
 from harness.core.cuda.context import CudaContext
 from harness.core.cuda.segments import CudaSegments
 from harness.core.cuda.sources import formats
@@ -23,6 +23,7 @@ class CudaBackend:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._weights: dict[tuple[str, str], DeviceTensor] = {}
+        self._staging: Buffer | None = None
         self._uploading = threading.Lock()  # a stream is one queue; the loader's readers are several
 
     def allocate(self, tensor: StoredTensor) -> None:
@@ -30,23 +31,43 @@ class CudaBackend:
             raise UnsupportedError(
                 f"{tensor.name} is {tensor.format}, for which there are no CUDA kernels; use device cpu:0"
             )
-        buffer = self._device.allocate(tensor.n_bytes, tensor.name)
-        self._weights[tensor.name, tensor.device] = DeviceTensor.of(tensor, buffer)
+        self._weights[tensor.name, tensor.device] = DeviceTensor.on(self._device, tensor)
 
     def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
         held = self._weights[tensor.name, tensor.device]
         with self._uploading:
-            self._device.upload(Address(held.buffer, first_row * tensor.row_bytes), rows)
+            if not held.is_quantized:
+                self._device.upload(Address(held.buffer, first_row * tensor.row_bytes), rows)
+                return
+            staged = self._staged(rows.nbytes)
+            self._device.upload(staged, rows)
+            for launch in held.relay(staged, first_row, len(rows)):
+                self._device.launch(launch)
 
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:  # noqa: ARG002  the protocol has it
         raise DeviceError(f"{tensor.name}: layout mapped needs a CPU device; use layout auto")
 
     def context(self, program: Program, options: Options) -> CudaContext:
+        self._drop_staging()
         return CudaContext(self._device, program, options, self._weights)
 
     def segments(self, script: Script, options: Options) -> CudaSegments:
+        self._drop_staging()
         return CudaSegments(self._device, script, options, self._weights)
 
     def close(self) -> None:
+        self._drop_staging()
         self._weights = {}
         self._device.close()
+
+    def _staged(self, n_bytes: int) -> Address:
+        """Device memory for rows on their way to their places: one chunk of the loader, as its stream is one queue."""
+        if self._staging is None or self._staging.n_bytes < n_bytes:
+            self._drop_staging()
+            self._staging = self._device.allocate(n_bytes, "the loader's staging memory")
+        return Address(self._staging)
+
+    def _drop_staging(self) -> None:
+        if self._staging is not None:
+            self._device.synchronize()
+            self._staging = None

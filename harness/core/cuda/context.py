@@ -36,7 +36,10 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 
 
 class CudaContext:
-    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write."""
+    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write.
+
+    `as_codes`: activations of experts that runs of the whole program leave quantised.
+    """
 
     def __init__(
         self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
@@ -47,6 +50,7 @@ class CudaContext:
         self._device = device
         self._program = program
         self._weights = weights
+        self.as_codes = experts.kept_as_codes(program.ops, (), weights)
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
         self.standing = _standing(device, program, options, self._counts_shape)
@@ -112,6 +116,7 @@ class CudaContext:
 
     def _launches(self, extent: Extent) -> list[Launch]:
         launches = self.begin(extent)
+        launches.as_codes = self.as_codes
         for op in self._program.ops:
             OPS[op.name](launches, op)
         return launches.collected
@@ -132,9 +137,10 @@ class CudaContext:
         return graphs
 
     def _allocate_all(self, ubatch: int) -> None:
-        """Emit the largest runs once, for the memory and the kernels they ask for; nothing is launched."""
+        """Emit runs of every kind once, for the memory and the kernels they ask for; nothing is launched."""
         n_chunks = self.bucket(self._n_ctx)
-        emitted = self._launches(Extent(ubatch, n_chunks, 1)) + self._launches(Extent(1, n_chunks, 1))
+        sizes = sorted({1 << power for power in range(ubatch.bit_length())} | {ubatch}, reverse=True)
+        emitted = (launch for n in sizes for launch in self._launches(Extent(n, n_chunks, 1)))
         self._device.prepare(sorted({launch.kernel for launch in emitted}, key=str))
 
 

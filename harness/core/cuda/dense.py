@@ -13,7 +13,7 @@ def embed(launches: Launches, op: Op) -> None:
     grid = (-(-table.columns // (32 * 128)), launches.extent.n_tokens, 1)
     x = launches.rooms.value(op.outputs[0])
     name = KernelName("embed", "embed", table.format)
-    launches.add(name, grid, 128, table.row(0), table.stride, integer(table.columns), launches.standing.tokens, x)
+    launches.add(name, grid, 128, table.address, table.stride, integer(table.columns), launches.standing.tokens, x)
 
 
 def rms_norm(launches: Launches, op: Op) -> None:

@@ -1,23 +1,14 @@
 """Launches of route, moe_up_gate and moe_down: merged or not, fused or not, grouped or expert by expert."""
 
-from collections.abc import Callable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName
 from harness.core.cuda.dense import ACTIVATIONS
-from harness.core.cuda.launches import (
-    MMA_ROWS,
-    MMA_THREADS,
-    MMA_TILE,
-    TILE,
-    Inputs,
-    Launches,
-    Routing,
-    integer,
-    use_mma,
-)
+from harness.core.cuda.launches import Inputs, Launches, Routing, integer
+from harness.core.cuda.shapes import THREADS, shape_for_experts
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
@@ -25,7 +16,6 @@ from harness.core.program.op import Op
 MOST_EXPERTS = 1024
 """Scores that kernels/route.cu has shared memory for."""
 _GATINGS = {"softmax": 0, "sigmoid": 1, "softmax_topk": 2}
-_ByExpert = Callable[[np.int32], tuple[Argument, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,28 +30,21 @@ class _Halves:
 
     def arguments(self, n_ff: int) -> tuple[Argument, ...]:
         """Addresses and shape, as the fused kernel takes them."""
-        shape = (integer(n_ff), integer(self.gate.rows), integer(self.gate.columns))
-        return self.gate.row(0), self.up.row(self.merged_rows), self.gate.stride, *shape
+        shape = map(integer, (self.merged_rows, n_ff, self.gate.rows, self.gate.columns))
+        return self.gate.address, self.up.address, self.gate.stride, *shape
 
 
 @dataclass(frozen=True)
-class _ExpertKernel:
-    """A kernel of experts.cu and its twin in experts_mma.cu, whose blocks make `mma_rows` rows of the result."""
+class _ExpertProduct:
+    """A product of experts.cu: `rows` of the result, each of `factor` rows of weights; its arguments in three parts."""
 
     entry: str
     weight: DeviceTensor
     rows: int
-    mma_rows: int
-
-    def by_rows(self, n_tokens: int) -> tuple[KernelName, tuple[int, int], int]:
-        """Name, grid but for the experts, and threads."""
-        name = KernelName("experts", self.entry, self.weight.format)
-        return name, (-(-self.rows // 128), -(-n_tokens // TILE)), 128
-
-    def by_mma(self, n_tokens: int) -> tuple[KernelName, tuple[int, int], int]:
-        """As `by_rows`, on tensor cores."""
-        name = KernelName("experts_mma", f"{self.entry}_mma", self.weight.format)
-        return name, (-(-self.rows // self.mma_rows), -(-n_tokens // MMA_TILE)), MMA_THREADS
+    factor: int
+    matrix: tuple[Argument, ...]
+    biases: tuple[Argument, ...]
+    ends: tuple[Argument, ...]
 
 
 def route(launches: Launches, op: Op) -> None:
@@ -94,9 +77,11 @@ def moe_up_gate(launches: Launches, op: Op) -> None:
     inputs = launches.quantized(halves.gate, launches.rooms.value(op.inputs[0]))
     kind = integer(ACTIVATIONS[str(op.params["activation"])])
     if op.params["fused"]:
-        ends = (halves.gate_bias, halves.up_bias, *routing.arguments(routing.top_k))
-        kernel = _ExpertKernel("expert_gate_up", halves.gate, n_ff, MMA_ROWS // 2)
-        _per_expert(launches, op, kernel, halves.arguments(n_ff), inputs, lambda first: (*ends, first, kind, act))
+        biases = (halves.gate_bias, halves.up_bias)
+        matrix = halves.arguments(n_ff)
+        to = _codes_in(act, routing.n_slots * n_ff) if op.outputs[0] in launches.as_codes else (act, None, None)
+        both = _ExpertProduct("expert_gate_up", halves.gate, n_ff, 2, matrix, biases, (kind, *to))
+        _multiply(launches, op, both, inputs, routing, routing.top_k)
         return
     gate, up, stride = _unfused_halves(launches, op, halves, inputs, routing, n_ff)
     grid = (-(-n_ff // 128), routing.n_slots, 1)
@@ -106,7 +91,11 @@ def moe_up_gate(launches: Launches, op: Op) -> None:
 def moe_down(launches: Launches, op: Op) -> None:
     routing, down = launches.routing[op.inputs[1]], launches.weight(op, "down")
     y = launches.rooms.scratch("expert outputs", routing.n_slots * down.rows * 4)
-    inputs = launches.quantized(down, launches.rooms.value(op.inputs[0]), routing.n_slots)
+    act = launches.rooms.value(op.inputs[0])
+    if op.inputs[0] in launches.as_codes:
+        inputs = _codes_in(act, routing.n_slots * down.columns)
+    else:
+        inputs = launches.quantized(down, act, routing.n_slots)
     _expert_product(launches, op, "down", inputs, routing, 1, y)
     residual = launches.rooms.value(op.inputs[2]) if len(op.inputs) > 2 else None
     grid = (-(-down.rows // 128), launches.extent.n_tokens, 1)
@@ -119,6 +108,25 @@ def moe_down(launches: Launches, op: Op) -> None:
         integer(down.rows),
     )
     launches.add(KernelName("combine", "combine_slots"), grid, 128, *args)
+
+
+def kept_as_codes(
+    ops: Iterable[Op], handed_out: Collection[str], weights: Mapping[tuple[str, str], DeviceTensor]
+) -> frozenset[str]:
+    """Activations that gate and up of `ops` may leave quantised: `ops` read them, and nobody else, as codes alone."""
+    made, read = set(), set()
+    for op in ops:
+        if op.name == "moe_up_gate" and op.params["fused"]:
+            gate = op.weights.get("gate", op.weights.get("gate_up", ""))
+            made |= set(op.outputs) if weights[gate, op.device].is_quantized else set()
+        elif op.name == "moe_down" and weights[op.weights["down"], op.device].is_quantized:
+            read.add(op.inputs[0])
+    return frozenset(made & read - set(handed_out))
+
+
+def _codes_in(act: Address, n: int) -> Inputs:
+    """Codes and scales of `n` numbers, in the place that their floats would have."""
+    return None, act, act._replace(offset=n)
 
 
 def _halves(launches: Launches, op: Op, n_ff: int) -> _Halves:
@@ -151,28 +159,24 @@ def _expert_product(
     launches: Launches, op: Op, role: str, inputs: Inputs, routing: Routing, per_input: int, y: Address
 ) -> None:
     weight = launches.weight(op, role)
-    shape = (weight.row(0), weight.stride, integer(weight.rows), integer(weight.columns))
-    ends = (launches.bias(op, role), *routing.arguments(per_input))
-    kernel = _ExpertKernel("expert_product", weight, weight.rows, MMA_ROWS)
-    _per_expert(launches, op, kernel, shape, inputs, lambda first: (*ends, first, y))
+    matrix = (weight.address, weight.stride, integer(weight.rows), integer(weight.columns))
+    product = _ExpertProduct("expert_product", weight, weight.rows, 1, matrix, (launches.bias(op, role),), (y,))
+    _multiply(launches, op, product, inputs, routing, per_input)
 
 
-def _per_expert(
-    launches: Launches,
-    op: Op,
-    kernel: _ExpertKernel,
-    shape: tuple[Argument, ...],
-    inputs: Inputs,
-    ends: _ByExpert,
+def _multiply(
+    launches: Launches, op: Op, product: _ExpertProduct, inputs: Inputs, routing: Routing, per_input: int
 ) -> None:
-    """One grid for all experts, or one for each where the path is per_expert."""
-    n_expert, n_tokens = int(op.params["n_expert"]), launches.extent.n_tokens
-    # How many slots an expert gets is known on the device alone; no token picks an expert twice.
-    by_mma = use_mma(kernel.weight, n_tokens * int(op.params["top_k"]) // n_expert)
-    name, grid, threads = kernel.by_mma(n_tokens) if by_mma else kernel.by_rows(n_tokens)
-    taken = inputs[1:] if by_mma else inputs
-    if op.params.get("path") != "per_expert":
-        launches.add(name, (*grid, n_expert), threads, *shape, *taken, *ends(integer(0)))
-        return
-    for expert in range(n_expert):
-        launches.add(name, (*grid, 1), threads, *shape, *taken, *ends(integer(expert)))
+    """One grid for all experts, or one for each where the path is per_expert; `per_input` slots share an input."""
+    n_expert, quantized = int(op.params["n_expert"]), product.weight.is_quantized
+    shape = shape_for_experts(launches.extent.n_tokens, routing.n_slots, n_expert, quantized=quantized)
+    slots: tuple[Argument, ...] = (routing.ids,)
+    n_tiles = routing.n_slots
+    if shape.tokens > 1:
+        tiles, n_tiles = launches.tiles(routing, n_expert, shape.tokens)
+        slots = (tiles, routing.order)
+    name = KernelName(shape.source("experts"), f"{product.entry}{shape.suffix}", product.weight.format)
+    rows = product.rows * (product.factor if shape.is_mma else 1)
+    before = (*product.matrix, *(inputs[1:] if shape.is_mma else inputs), *product.biases, *slots, integer(per_input))
+    for expert in range(n_expert) if op.params.get("path") == "per_expert" else (-1,):
+        launches.add(name, shape.grid(rows, n_tiles), THREADS, *before, integer(expert), *product.ends)

@@ -11,23 +11,17 @@ import numpy as np
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
 from harness.core.cuda.kv_cache import KvBuffers
 from harness.core.cuda.rooms import Rooms
+from harness.core.cuda.shapes import SMALLEST_TILE, THREADS, shape_for
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
 
-TILE = 8
-"""Tokens a product's thread takes at a time; see kernels/product.cu."""
 NORM_TILE = 16
 """Heads a block normalises; see kernels/norm.cu."""
-MMA_ROWS, MMA_TILE, MMA_THREADS = 128, 64, 256
-"""A block's rows, tokens and threads in kernels/tile_mma.cuh."""
-
+TILE_BYTES = 16
+"""Of an entry of the list of tiles, see kernels/tiles.cuh."""
 LARGEST_GRID = 65_535
 """Of a grid's second and third dimension."""
-MMA_TOKENS = 16
-"""From so many tokens a matrix (on average: an expert) is multiplied by mma, see kernels/tile_mma.cuh. A guess: no card
-has been at hand to measure where the two cross, and the bits are the same on both sides."""
-
 Inputs = tuple[Address | None, Address | None, Address | None]
 """Activations as kernels take them: float values, or int8 codes and scales."""
 
@@ -80,10 +74,6 @@ class Routing:
         bounds = rooms.scratch("slot bounds", 4 * (n_expert + 1))
         return cls(ids, weights, order, bounds, n_slots, top_k)
 
-    def arguments(self, per_input: int) -> tuple[Argument, ...]:
-        """What the experts' kernels take; `per_input` slots share one row of activations."""
-        return self.order, self.bounds, integer(per_input)
-
 
 class Launches:
     """The launches so far, and what the next ones need to know."""
@@ -97,6 +87,9 @@ class Launches:
         self.extent = extent
         self.routing: dict[str, Routing] = {}
         self._weights = weights
+        self.as_codes: frozenset[str] = frozenset()
+        """Values of experts that are left quantised, see experts.py."""
+        self._listed: tuple[Routing, int] | None = None
 
     def add(self, kernel: KernelName, grid: tuple[int, int, int], threads: int, *args: Argument) -> None:
         """One more launch. Errors: UnsupportedError for a grid that no card takes."""
@@ -154,20 +147,25 @@ class Launches:
         y: Address,
         n_tokens: int,
     ) -> None:
-        shape = (weight.row(first), weight.stride, integer(rows), integer(weight.columns))
+        matrix = (weight.address, weight.stride, integer(first), integer(rows), integer(weight.columns))
         ends = (bias, residual, y, integer(rows), integer(n_tokens))
-        if use_mma(weight, n_tokens):
-            grid = (-(-rows // MMA_ROWS), -(-n_tokens // MMA_TILE), 1)
-            name = KernelName("product_mma", "product_mma", weight.format)
-            self.add(name, grid, MMA_THREADS, *shape, *inputs[1:], *ends)
-            return
-        name = KernelName("product", "product", weight.format)
-        self.add(name, (-(-rows // 128), -(-n_tokens // TILE), 1), 128, *shape, *inputs, *ends)
+        shape = shape_for(n_tokens, quantized=weight.is_quantized)
+        name = KernelName(shape.source("product"), f"product{shape.suffix}", weight.format)
+        taken = inputs[1:] if shape.is_mma else inputs
+        self.add(name, shape.grid(rows, -(-n_tokens // shape.tokens)), THREADS, *matrix, *taken, *ends)
 
+    def tiles(self, routing: Routing, n_expert: int, tile_slots: int) -> tuple[Address, int]:
+        """A list of tiles of at most `tile_slots` slots of one expert each, and how many it may have at most.
 
-def use_mma(weight: DeviceTensor, n_tokens: int) -> bool:
-    """Whether `n_tokens` rows of activations meet this weight on tensor cores."""
-    return weight.is_quantized and n_tokens >= MMA_TOKENS
+        It is made on the device, which alone knows what each expert got, unless the last one made is the same.
+        """
+        most = min(routing.n_slots, routing.n_slots // tile_slots + n_expert)
+        room = self.rooms.scratch("slot tiles", TILE_BYTES * (routing.n_slots // SMALLEST_TILE + n_expert))
+        if self._listed is None or self._listed[0] is not routing or self._listed[1] != tile_slots:
+            args = (routing.bounds, integer(n_expert), integer(tile_slots), integer(most), room)
+            self.add(KernelName("tiles", "list_tiles"), (1, 1, 1), 32, *args)
+            self._listed = routing, tile_slots
+        return room, most
 
 
 def integer(value: int) -> np.int32:

@@ -181,6 +181,7 @@ class Proof:
         routing = Routing.room(self._context.rooms, value.experts.size, n_expert, value.experts.shape[1])
         flat = value.experts.ravel()
         bounds = np.concatenate([[0], np.cumsum(np.bincount(flat, minlength=n_expert))])
+        self._device.upload(routing.ids, flat.astype(np.int32))
         self._device.upload(routing.weights, value.weights)
         self._device.upload(routing.order, np.argsort(flat, kind="stable").astype(np.int32))
         self._device.upload(routing.bounds, bounds.astype(np.int32))

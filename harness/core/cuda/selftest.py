@@ -16,8 +16,8 @@ from harness.core.cuda.api import Device
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.context import CudaContext
 from harness.core.cuda.emulator.device import EmulatedDevice
-from harness.core.cuda.launches import MMA_TOKENS
 from harness.core.cuda.proof import Proof, ReferenceSide, distance, load_model
+from harness.core.cuda.shapes import FEW
 from harness.core.cuda.sources import formats
 from harness.core.devices import usable_cuda
 from harness.core.errors import DeviceError
@@ -88,7 +88,7 @@ def _same_bits(device: Device, preset: str, path: Path) -> Check:
     """Prompts on tensor cores, in small pieces by rows, and token by token from graphs."""
     n_prompt = N_PROMPT_EMULATED if isinstance(device, EmulatedDevice) else N_PROMPT
     tokens = _tokens(n_prompt)
-    large, small = (_context(device, path, ubatch).run_all(tokens) for ubatch in (n_prompt, MMA_TOKENS - 1))
+    large, small = (_context(device, path, ubatch).run_all(tokens) for ubatch in (n_prompt, FEW))
     stepped = _context(device, path, n_prompt)
     stepped.run_all(tokens[:-N_GENERATED])
     replayed = stepped.run_all(tokens[-N_GENERATED:], step=1)

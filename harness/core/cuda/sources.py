@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.core.cuda import layout
 from harness.core.cuda.api import KernelName
+from harness.core.cuda.shapes import MMA_SHAPES
 from harness.core.formats.grids import NAMES as GRIDS
 from harness.core.formats.grids import grid
 from harness.core.formats.table import BY_NAME
 
 KERNELS = Path(__file__).parent / "kernels"
-CODES_ONLY = frozenset({"experts_mma", "product_mma"})
+CODES_ONLY = frozenset(shape.source(name) for name in ("experts", "product") for shape in MMA_SHAPES)
 """Sources that multiply codes, which plain floats do not have."""
 
 _INCLUDE = re.compile(r'#include "([^"]+)"')
@@ -44,7 +46,9 @@ def takes_format(source: str) -> bool:
 
 def definitions(kernel: KernelName) -> tuple[str, ...]:
     """Preprocessor definitions for one compilation."""
-    return (f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"',) if kernel.format else ()
+    if not kernel.format:
+        return ()
+    return f'-DFORMAT_FILE="formats/{kernel.format.lower()}.cuh"', *layout.definitions(kernel.format)
 
 
 def cache_folder() -> Path:
@@ -101,9 +105,14 @@ def _text(name: str, sources: Path) -> str:
 
 
 def _grid_header(name: str) -> str:
-    words = grid(name).view(np.uint32).ravel()
-    values = ", ".join(f"{word:#x}u" for word in words)
-    return f"#pragma once\n__constant__ uint32_t grid_{name}[{len(words)}] = {{{values}}};\n"
+    entries = grid(name).view(np.uint32)
+    entry = {1: "uint32_t", 2: "uint2"}[entries.shape[1]]
+    values = ", ".join("{" + ", ".join(f"{word:#x}u" for word in words) + "}" for words in entries)
+    return (
+        f"#pragma once\n#define CODEBOOK\ntypedef {entry} CodebookEntry;\n"
+        f"constexpr int codebook_size = {len(entries)};\n"
+        f"__device__ const CodebookEntry codebook_in_memory[codebook_size] = {{{values}}};\n"
+    )
 
 
 def _digest(*texts: str) -> str:

@@ -85,6 +85,7 @@ def _time_model(device: CudaDevice, preset: str, path: Path, bandwidth: float) -
     for n_tokens in UBATCHES:
         context.run(np.zeros(n_tokens, np.int32), 0, "last")  # what each operation reads is there now
         launches = context.begin(Extent(n_tokens, context.bucket(n_tokens), 1))
+        launches.as_codes = context.as_codes
         for op in program.ops:
             before = len(launches.collected)
             OPS[op.name](launches, op)

@@ -1,10 +1,12 @@
-"""Weights in device memory, in the row form of the file; a matrix is an address, a row size and a format."""
+"""Weights in device memory, laid out as layout.py says; a matrix is an address, a row size and a format."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.cuda.api import Address, Buffer
+from harness.core.cuda.api import Address, Argument, Buffer, Device, KernelName, Launch
+from harness.core.cuda.layout import held_rows, planes
 from harness.core.formats.table import BY_NAME
 from harness.core.plan.types import StoredTensor
 
@@ -20,8 +22,9 @@ class DeviceTensor:
     row_bytes: int
 
     @classmethod
-    def of(cls, tensor: StoredTensor, buffer: Buffer) -> "DeviceTensor":
-        """The tensor of the plan that lies in `buffer`."""
+    def on(cls, device: Device, tensor: StoredTensor) -> "DeviceTensor":
+        """Memory for the tensor of the plan. Errors: OutOfMemoryError."""
+        buffer = device.allocate(held_rows(tensor.format, tensor.n_rows) * tensor.row_bytes, tensor.name)
         rows = tensor.shape[-2] if len(tensor.shape) > 1 else 1
         return cls(buffer, tensor.format, rows, tensor.shape[-1], tensor.row_bytes)
 
@@ -30,11 +33,26 @@ class DeviceTensor:
         """Whether activations are quantised to meet it."""
         return BY_NAME[self.format].group > 0
 
+    @property
+    def address(self) -> Address:
+        """Where it begins; kernels find the rows of a matrix by their number."""
+        return Address(self.buffer)
+
     def row(self, index: int) -> Address:
-        """Where row `index` begins."""
+        """Where row `index` of plain floats begins, which lie as in the file: a vector, or the biases of an expert."""
         return Address(self.buffer, index * self.row_bytes)
 
     @property
     def stride(self) -> np.uint64:
-        """Bytes from row to row, as kernels take it."""
+        """Bytes a row takes, as kernels take it."""
         return np.uint64(self.row_bytes)
+
+    def relay(self, rows: Address, first_row: int, n_rows: int) -> Iterator[Launch]:
+        """Launches that bring `n_rows` rows, as the file has them at `rows`, to their places from `first_row` on."""
+        for plane in planes(BY_NAME[self.format], self.columns):
+            field = plane.field
+            n_chunks = plane.n_blocks * (field.n_bytes // field.chunk_bytes)
+            numbers = (first_row, n_rows, plane.first, plane.block_bytes, field.n_bytes, field.chunk_bytes)
+            shape = tuple(np.int32(number) for number in (*numbers, plane.tile_offset))
+            args: tuple[Argument, ...] = (rows, self.stride, *shape, self.address)
+            yield Launch(KernelName("relay", "relay"), (-(-n_rows // 128), n_chunks, 1), 128, args)

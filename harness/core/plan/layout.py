@@ -42,7 +42,10 @@ def packed_formats(device: str) -> frozenset[str]:
 
 
 def held_bytes(tensor: StoredTensor) -> int:
-    """What the tensor takes on its device: packed rows are larger than the file's, up to 1.6 times for IQ2_XXS."""
+    """What the tensor takes on its device: packed rows are up to 1.6 times the file's (IQ2_XXS), a GPU's fill tiles."""
+    if kind_of(tensor.device) in ("cuda", "cuda-emulated"):
+        rows: int = import_module("harness.core.cuda.layout").held_rows(tensor.format, tensor.n_rows)
+        return rows * tensor.row_bytes
     if not tensor.layout.startswith("packed"):
         return tensor.n_bytes
     size: int = import_module("harness.core.cpu").packed_bytes(

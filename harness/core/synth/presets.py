@@ -48,7 +48,7 @@ def _iq2_xxs(others: dict[str, str]) -> FormatOf:
 
 
 def _q4_k_m(role: str, layer: int, n_layer: int) -> str:
-    """llama-quantize's Q4_K_M: Q4_K; Q6_K for the head, and for V and down in the outer eighths and every third layer."""
+    """llama-quantize's Q4_K_M: Q4_K; Q6_K for the head, V and down in the outer eighths and every third layer."""
     more = layer < n_layer // 8 or layer >= 7 * n_layer // 8 or (layer - n_layer // 8) % 3 == 2
     return "Q6_K" if role == "output" or (role in ("attn_v", "ffn_down") and more) else "Q4_K"
 

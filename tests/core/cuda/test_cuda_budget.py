@@ -9,9 +9,11 @@ from sass import Code, disassemble
 
 from harness.core.cuda.api import KernelName
 from harness.core.cuda.bounds import table
+from harness.core.cuda.layout import FIELDS, planes
 from harness.core.cuda.nvrtc import compile_kernel
 from harness.core.cuda.resources import Resources, parse
 from harness.core.cuda.sources import KERNELS
+from harness.core.formats.table import BY_NAME
 
 DOCS = Path(__file__).parents[3] / "docs"
 COMMITTED, _ = parse((DOCS / "cuda_resources.md").read_text())
@@ -26,7 +28,7 @@ def blocks_per_multiprocessor(used: Resources, threads: int, architecture: int) 
     """By registers (handed out 256 to a warp), by shared memory and by threads."""
     of_warp = -(-used.registers * 32 // 256) * 256
     by_registers = REGISTERS // (of_warp * threads // 32)
-    by_shared = SHARED_KIB[architecture] * 1024 // (used.shared_bytes + RESERVED.get(architecture, 1024))
+    by_shared = SHARED_KIB[architecture] * 1024 // max(1, used.shared_bytes + RESERVED.get(architecture, 1024))
     return min(by_registers, by_shared, THREADS[architecture] // threads)
 
 
@@ -35,26 +37,42 @@ def test_two_blocks_of_every_mma_kernel_share_a_multiprocessor(architecture: int
     found = {
         key: blocks_per_multiprocessor(used, 256, architecture)
         for key, used in COMMITTED.items()
-        if key[0].endswith("_mma") and key[2] == architecture
+        if "_mma_" in key[0] and key[2] == architecture
     }
-    assert len(found) == 3 * 27
-    assert set(found.values()) == {2}
+    assert len(found) == 3 * 2 * 27
+    assert {blocks for key, blocks in found.items() if key[0].endswith("_64")} == {2}
+    assert {blocks for key, blocks in found.items() if key[0].endswith("_16")} <= {2, 3, 4}
 
 
 def test_turing_has_room_for_one_block_of_every_mma_kernel_and_for_two_of_most() -> None:
     found = [
         blocks_per_multiprocessor(used, 256, 75)
         for key, used in COMMITTED.items()
-        if key[0].endswith("_mma") and key[2] == 75
+        if "_mma_64" in key[0] and key[2] == 75
     ]
     assert min(found) == 1
     assert sum(blocks == 2 for blocks in found) > len(found) / 2
 
 
+@pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 120])
+def test_enough_warps_of_every_row_kernel_share_a_multiprocessor_to_hide_what_memory_takes(architecture: int) -> None:
+    """Three blocks of eight warps; codebooks of 8 and 16 KB leave room for fewer on Turing."""
+    found = {
+        key: blocks_per_multiprocessor(used, 256, architecture)
+        for key, used in COMMITTED.items()
+        if key[0] in ("product", "expert_product", "expert_gate_up") and key[2] == architecture
+    }
+    assert len(found) == 3 * 30
+    few = {key for key, blocks in found.items() if blocks < 3}
+    assert few == ({key for key in found if key[1] in ("IQ1_S", "IQ1_M", "IQ2_S")} if architecture == 75 else set())
+
+
 @pytest.fixture(scope="module", params=[75, 86, 120])
 def main_loop(request: pytest.FixtureRequest) -> tuple[int, Code, int, int]:
     """Architecture, kernel, and the span of the innermost loop that multiplies."""
-    code = disassemble(compile_kernel(KernelName("experts_mma", "", "MXFP4"), request.param).path)["expert_gate_up_mma"]
+    code = disassemble(compile_kernel(KernelName("experts_mma_64", "", "MXFP4"), request.param).path)[
+        "expert_gate_up_mma_64"
+    ]
     start, end = next(span for span in code.loops() if code.count("IMMA", *span))
     return request.param, code, start, end
 
@@ -84,9 +102,62 @@ def test_a_block_of_32_columns_costs_three_vector_instructions_an_accumulator(
 
 
 def test_activations_travel_by_asynchronous_copies_of_16_bytes(main_loop: tuple[int, Code, int, int]) -> None:
+    """Weights and, on sm_75, activations are loaded 16 bytes at a time; an entry of the list of tiles is as well."""
     architecture, code, _, _ = main_loop
     assert code.count("LDGSTS.E.BYPASS.128") == (0 if architecture == 75 else 2)
-    assert code.count("LDG.E.128") == (2 if architecture == 75 else 0)
+    start, end = next(span for span in code.loops() if code.count("BAR", *span))
+    assert code.count("LDG.E.128", start, end) == (2 if architecture == 75 else 1)
+
+
+WIDE_LOADS = {"MXFP4": (4, 8, 0), "Q4_K": (4, 4, 0), "Q8_0": (8, 8, 0), "Q6_K": (8, 4, 0), "IQ2_XXS": (0, 8, 4)}
+"""A warp's step in the row kernel, four blocks or two of two terms each: loads of 16 bytes of weights, of 16 bytes of
+activations, and of 8 bytes of weights."""
+
+
+@pytest.mark.parametrize("architecture", [75, 86, 120])
+@pytest.mark.parametrize("name", sorted(WIDE_LOADS))
+def test_the_row_kernel_has_a_whole_step_under_way_at_once_in_wide_loads(name: str, architecture: int) -> None:
+    """All loads of a step stand in one run of code before its only barrier; no codes come byte by byte."""
+    code = disassemble(compile_kernel(KernelName("product", "", name), architecture).path)["product"]
+    start, end = next(span for span in code.loops() if code.count("BAR", *span))
+    barrier = next(at for at in range(start, end) if code.instructions[at].opcode.startswith("BAR"))
+    of_weights, of_activations, narrower = WIDE_LOADS[name]
+    assert code.count("LDG.E.128", start, barrier) == of_weights + of_activations
+    assert code.count("LDG.E.64", start, barrier) == narrower
+    assert code.count("IDP.4A", start, barrier) >= 4 * of_activations
+    assert code.count("BRA", start, barrier) == code.count("LDG", barrier, end) == 0
+    assert code.count("LDL") == code.count("STL") == 0
+
+
+@pytest.mark.parametrize("architecture", [75, 86, 120])
+def test_a_thread_with_an_eighth_of_a_row_of_floats_has_32_weights_under_way(architecture: int) -> None:
+    """The chain waits for each of them; a router has few rows, so nothing else hides the wait."""
+    code = disassemble(compile_kernel(KernelName("product", "", "F32"), architecture).path)["product"]
+    start, end = next(span for span in code.loops() if code.count("FFMA", *span) > 1)
+    first = next(at for at in range(start, end) if code.instructions[at].opcode == "FFMA")
+    assert code.count("FFMA", start, end) == 32
+    assert code.count("LDG", start, end) == 64
+    assert code.count("LDG", start, first) >= 32
+
+
+def test_codebooks_are_looked_up_in_shared_memory() -> None:
+    """Two words an entry, four entries a block, four blocks a step; constant memory would serve lanes one by one."""
+    code = disassemble(compile_kernel(KernelName("product", "", "IQ2_XXS"), 86).path)["product"]
+    start, end = next(span for span in code.loops() if code.count("BAR", *span))
+    barrier = next(at for at in range(start, end) if code.instructions[at].opcode.startswith("BAR"))
+    assert code.count("LDS.64", start, barrier) == 16
+    assert code.count("LDC", start, barrier) == 0
+
+
+def test_warps_of_the_row_kernel_load_whole_lines_of_every_field() -> None:
+    """Lane by lane, by the rule of layout.py: a warp of a row each touches no sector more than it must."""
+    for name, fields in FIELDS.items():
+        for plane in planes(BY_NAME[name], 512):
+            for index in range(plane.n_blocks * plane.field.n_bytes // plane.field.chunk_bytes):
+                size = plane.field.chunk_bytes
+                starts = [plane.tile_offset + (index * 32 + lane) * size for lane in range(32)]
+                sectors = {byte // 32 for start in starts for byte in (start, start + size - 1)}
+                assert len(sectors) == max(1, size), (name, fields)
 
 
 def chunk_at() -> Callable[[int, int], int]:
@@ -161,6 +232,24 @@ def test_blocks_of_attention_share_a_multiprocessor(width: int, blocks: int) -> 
     ]
     assert len(found) == 6
     assert min(found) == blocks
+
+
+def test_activations_staged_for_their_codes_are_free_of_bank_conflicts() -> None:
+    """Four-byte accesses: each of the 32 banks once, in stores by column and token and in loads of a block."""
+    source = (KERNELS / "experts_mma.cuh").read_text()
+    found = re.search(r"int staged_at\(int token, int column\) \{ return (.*); \}", source)
+    assert found
+
+    def at(token: int, column: int) -> int:
+        return int(eval(found[1], {"token": token, "column": column, "tile_columns": 64}))
+
+    for first in range(0, 64, 8):
+        for e in range(2):
+            stores = [at(first + lane % 4 * 2 + e, first + lane // 4) for lane in range(32)]
+            assert len({word % 32 for word in stores}) == 32
+        for block in range(2):
+            assert len({at(first, 32 * block + lane) % 32 for lane in range(32)}) == 32
+    assert {at(token, column) for token in range(64) for column in range(64)} == set(range(64 * 64))
 
 
 def test_the_documented_bounds_are_those_the_costs_give() -> None:

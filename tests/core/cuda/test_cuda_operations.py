@@ -1,5 +1,6 @@
 """Every operation on the emulated device against the q8 reference: ragged shapes, all schedules, the checker on."""
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,9 +11,12 @@ import pytest
 from probing import activated
 
 from harness.core.cuda.api import Address, KernelName, Launch
+from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
-from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide
-from harness.core.cuda.sources import formats
+from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide, load_model
+from harness.core.cuda.sources import KERNELS, formats
+from harness.core.formats.table import BY_NAME
+from harness.core.options import Options
 from harness.core.reference.activations import activate
 
 PRESETS = ("tiny-gpt-oss", "tiny-qwen3moe", "tiny-llama", "tiny-mixtral")
@@ -126,8 +130,13 @@ def test_every_way_through_the_experts_agrees_with_the_reference(
 
 @pytest.mark.parametrize("name", sorted(formats()))
 def test_every_format_agrees_with_the_reference_in_every_role(name: str, device: Device, made: Made) -> None:
-    path = made("qwen3moe", {"default": name}, n_layer=1, n_embd=256, n_ff=256, n_vocab=331, n_expert=5, top_k=2)
-    assert wrong(Proof(device(Schedule.RANDOM, seed=1), ReferenceSide(path)), 3, 1) == []
+    """Rows of quantised experts are columns of others, so they fill tiles; those of plain floats do not here."""
+    is_plain = BY_NAME[name].group == 0
+    n_ff = 40 if is_plain else 512
+    path = made("qwen3moe", {"default": name}, n_layer=1, n_embd=256, n_ff=n_ff, n_vocab=331, n_expert=5, top_k=2)
+    proof = Proof(device(Schedule.RANDOM, seed=1), ReferenceSide(path))
+    for n_tokens in (3, 9) if is_plain else (3,):
+        assert wrong(proof, n_tokens, 1) == []
 
 
 @pytest.mark.parametrize("arch", ["qwen3moe", "gpt-oss"])
@@ -158,13 +167,55 @@ def test_ties_go_to_the_lower_expert(device: Device) -> None:
     assert emulated.download(ids, 24).view(np.int32).tolist() == [1, 2, 4, 0, 1, 2]
 
 
-def test_merging_and_the_path_through_the_experts_do_not_change_a_bit(made: Made, session: Callable[..., Any]) -> None:
+def test_the_ways_through_the_experts_do_not_change_a_bit(made: Made, session: Callable[..., Any]) -> None:
+    """Fused, what goes to down are codes; otherwise floats, quantised in a launch of their own."""
     tokens = np.random.default_rng(1).integers(0, 300, 9)
-    for fused in (True, False):
-        ways = [
-            session(made("tiny-gpt-oss"), "cuda-emulated:0", fused_moe=fused, merge_up_gate=merged, moe_path=path_kind)
-            for merged in (False, True)
-            for path_kind in ("grouped", "per_expert")
-        ]
-        first, *rest = [way.logits(tokens) for way in ways]
-        assert all(np.array_equal(first, other) for other in rest)
+    first, *rest = [
+        session(
+            made("tiny-gpt-oss"), "cuda-emulated:0", fused_moe=fused, merge_up_gate=merged, moe_path=path_kind
+        ).logits(tokens)
+        for fused in (True, False)
+        for merged in (False, True)
+        for path_kind in ("grouped", "per_expert")
+    ]
+    assert all(np.array_equal(first, other) for other in rest)
+
+
+def logits_of(device: EmulatedDevice, path: Path, n_tokens: int, *, fused: bool) -> Any:
+    options = Options(devices=("cuda:0",), n_ctx=n_tokens, ubatch=n_tokens, fused_moe=fused)
+    backend = CudaBackend(device)
+    context = backend.context(load_model(path, options, backend), options)
+    assert bool(context.as_codes) == fused
+    return context.run(np.arange(n_tokens, dtype=np.int32), 0, "all")
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("n_tokens", [3, 9, 66])
+def test_activations_that_gate_and_up_leave_as_codes_are_those_of_a_launch_of_their_own(
+    n_tokens: int, schedule: Schedule, device: Device, made: Made
+) -> None:
+    """By rows and by both tiles on tensor cores; the last are staged in shared memory, where a race would show."""
+    path = made("tiny-gpt-oss", layers=1)
+    expected = logits_of(EmulatedDevice(), path, n_tokens, fused=False)
+    assert np.array_equal(logits_of(device(schedule, seed=6), path, n_tokens, fused=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("if (act_codes == nullptr) return;\n    __syncthreads();", "if (act_codes == nullptr) return;"),
+        ("block < 2 * count", "block < count"),
+        ("codes[at] = number.code;", "codes[at ^ 32] = number.code;"),
+        ("if (first_column + block % 2 * 32 >= n_ff) continue;", ""),
+    ],
+)
+def test_a_bug_in_the_codes_of_tiles_is_caught(text: str, instead: str, made: Made, tmp_path: Path) -> None:
+    sources = shutil.copytree(KERNELS, tmp_path / "kernels")
+    source = sources / "experts_mma.cuh"
+    assert text in source.read_text()
+    source.write_text(source.read_text().replace(text, instead))
+    path = made("tiny-gpt-oss", layers=1)
+    right, broken = EmulatedDevice(), EmulatedDevice(checked=True, sources=sources)
+    with np.errstate(invalid="ignore"):
+        found = logits_of(broken, path, 66, fused=True)
+    assert broken.reports() or not np.array_equal(found, logits_of(right, path, 66, fused=True))

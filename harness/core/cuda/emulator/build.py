@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def build_kernel(kernel: KernelName, *, checked: bool, sources: Path = KERNELS) 
     library = cache_folder() / f"{kernel.source}-{kernel.format or 'any'}-{key}.so"
     includes = (f"-I{NATIVE}", f"-I{sources}", f"-I{generated_headers()}")
     # The sanitizer's calls go to our own run time: g++ compiles, and a plain link leaves libtsan out.
-    unit = library.with_suffix(f".{os.getpid()}.o")
+    unit = library.with_suffix(f".{os.getpid()}-{threading.get_ident()}.o")
     source = str(sources / f"{kernel.source}.cu")
     if library.exists():
         return library
@@ -59,7 +60,7 @@ def _compile(library: Path, arguments: tuple[str, ...]) -> Path:
     if library.exists():
         return library
     library.parent.mkdir(parents=True, exist_ok=True)
-    temporary = library.with_suffix(f".{os.getpid()}.tmp")
+    temporary = library.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     _run((_compiler(), *arguments, "-o", str(temporary)))
     temporary.replace(library)
     return library

@@ -120,8 +120,7 @@ class EmulatedDevice:
         self._library.note_release(address)
 
     def prepare(self, kernels: Sequence[KernelName]) -> None:
-        for kernel in kernels:
-            self._library.entry(kernel)
+        """Nothing: a kernel is compiled when it is first launched, since it does not matter when."""
 
     def upload(self, to: Address, data: NDArray[np.generic]) -> None:
         taken = np.ascontiguousarray(data).view(np.uint8).ravel().copy()

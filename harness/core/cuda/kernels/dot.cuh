@@ -1,9 +1,13 @@
-// One weight row times a few tokens, in the order docs/numerics.md fixes; the heart of every product.
+// Rows of weights times a few rows of activations, in the order docs/numerics.md fixes; what products are made of where
+// tensor cores are not worth it. A block of 256 threads has 32 rows.
 //
-// Tokens' activations: int8 codes [T, K] with scales [T, K/32] for quantised weights, float [T, K] for plain ones.
+// Activations: int8 codes [T, K] with scales [T, K/32] for quantised weights, float [T, K] for plain ones.
 // FORMAT_FILE names the weights' format; each translation unit is compiled once per format.
 #pragma once
 #include FORMAT_FILE
+#include "codebook.cuh"
+
+constexpr int block_rows = 32, block_threads = 256;
 
 struct Activations {
     const float* values;   // plain formats
@@ -13,34 +17,44 @@ struct Activations {
 
 #ifdef PLAIN
 
-// sum[i] = row . token i. Eight partial sums by column modulo 8, combined as a tree.
+// Eight neighbouring threads share a row, a thread one of the eight partial sums: neighbours read neighbouring numbers.
+__device__ __forceinline__ int own_row() { return threadIdx.x / 8; }
+__device__ __forceinline__ bool has_sum() { return threadIdx.x % 8 == 0; }
+
+// sum[i] = row . input i. Eight partial sums by column modulo 8, combined as a tree. All threads must take part.
 template <int n>
-__device__ __forceinline__ void dot(const uint8_t* row, int n_columns, Activations in, const int (&tokens)[n],
+__device__ __forceinline__ void dot(const Row& row, int n_columns, Activations in, const int (&inputs)[n],
                                     float (&sum)[n]) {
-    float lanes[n][8] = {};
-    for (int column = 0; column < n_columns; column += 8) {
 #pragma unroll
-        for (int lane = 0; lane < 8; lane++) {
-            if (column + lane >= n_columns) break;
-            const float weight = load_plain(row, column + lane);
+    for (int i = 0; i < n; i++) sum[i] = 0.0f;
+#pragma unroll(n == 1 ? 32 : 4)  // so many loads are under way while the chain waits
+    for (int column = threadIdx.x % 8; column < n_columns; column += 8) {
+        const float weight = load_plain(row, column);
 #pragma unroll
-            for (int i = 0; i < n; i++) {
-                const float value = in.values[static_cast<size_t>(tokens[i]) * n_columns + column + lane];
-                lanes[i][lane] = __fmaf_rn(weight, value, lanes[i][lane]);
-            }
+        for (int i = 0; i < n; i++) {
+            const float value = in.values[static_cast<size_t>(inputs[i]) * n_columns + column];
+            sum[i] = __fmaf_rn(weight, value, sum[i]);
         }
     }
 #pragma unroll
     for (int i = 0; i < n; i++) {
-        const float* s = lanes[i];
-        const float even = __fadd_rn(__fadd_rn(s[0], s[4]), __fadd_rn(s[2], s[6]));
-        sum[i] = __fadd_rn(even, __fadd_rn(__fadd_rn(s[1], s[5]), __fadd_rn(s[3], s[7])));
+        for (int distance = 4; distance > 0; distance /= 2) {
+            sum[i] = __fadd_rn(sum[i], __shfl_xor_sync(FULL_MASK, sum[i], distance));
+        }
     }
 }
 
 #else
 
-__device__ __forceinline__ void add_block(const Block& block, const int* codes, float scale, float& sum) {
+constexpr int groups = 32 / group, terms = has_minimum ? 2 * groups : groups, n_warps = block_threads / 32;
+constexpr int warp_blocks = 4 / terms, step_blocks = n_warps * warp_blocks;
+
+// A thread has a row of the block's 32, its warp every eighth few blocks of columns: 32 threads load 32 chunks.
+__device__ __forceinline__ int own_row() { return threadIdx.x % 32; }
+__device__ __forceinline__ bool has_sum() { return threadIdx.x < 32; }
+
+// One block of 32 columns as what is to be added to the sum: x * y for each of its terms, 32 rows apart.
+__device__ __forceinline__ void put_terms(const Block& block, const int* codes, float scale, float2* out) {
     const int ones = 0x01010101;
     int products[2] = {0, 0}, totals[2] = {0, 0};
 #pragma unroll
@@ -50,32 +64,45 @@ __device__ __forceinline__ void add_block(const Block& block, const int* codes, 
         if (has_minimum) totals[part] = __dp4a(ones, codes[i], totals[part]);
     }
 #pragma unroll
-    for (int part = 0; part < 32 / group; part++) {
-        sum = __fmaf_rn(__int2float_rn(products[part]), __fmul_rn(block.scale[part], scale), sum);
-    }
-    if (!has_minimum) return;
-#pragma unroll
-    for (int part = 0; part < 32 / group; part++) {
-        sum = __fmaf_rn(-__int2float_rn(totals[part]), __fmul_rn(block.minimum[part], scale), sum);
+    for (int part = 0; part < groups; part++) {
+        out[part * 32] = {__int2float_rn(products[part]), __fmul_rn(block.scale[part], scale)};
+        if (has_minimum) {
+            out[(groups + part) * 32] = {-__int2float_rn(totals[part]), __fmul_rn(block.minimum[part], scale)};
+        }
     }
 }
 
-// sum[i] = row . token i, block after block of 32 columns.
-template <int n>
-__device__ __forceinline__ void dot(const uint8_t* row, int n_columns, Activations in, const int (&tokens)[n],
-                                    float (&sum)[n]) {
-    const int n_blocks = n_columns / 32;
+// sum[0] = row . input 0 where has_sum(): what a warp finds of its blocks is exact, so all warps work side by side; what
+// rounds, one fma a term, is done in order by one warp a step, in turns. All threads of the block must take part.
+__device__ __forceinline__ void dot(const Row& row, int n_columns, Activations in, const int (&inputs)[1],
+                                    float (&sum)[1]) {
+    SHARED(float2, found, 2 * step_blocks * terms * 32);
+    SHARED(float, sums, 32);
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, n_blocks = n_columns / 32;
+    const int4* codes = reinterpret_cast<const int4*>(in.codes + static_cast<size_t>(inputs[0]) * n_columns);
+    const float* scales = in.scales + static_cast<size_t>(inputs[0]) * n_blocks;
+    if (warp == 0) sums[lane] = 0.0f;
+#pragma unroll 1
+    for (int step = 0; step * step_blocks < n_blocks; step++) {
+        float2* now = found + step % 2 * step_blocks * terms * 32 + lane;
 #pragma unroll
-    for (int i = 0; i < n; i++) sum[i] = 0.0f;
-    for (int index = 0; index < n_blocks; index++) {
-        Block block;
-        decode(row, index, block);
-#pragma unroll
-        for (int i = 0; i < n; i++) {
-            const size_t at = static_cast<size_t>(tokens[i]) * n_blocks + index;
-            add_block(block, reinterpret_cast<const int*>(in.codes + at * 32), in.scales[at], sum[i]);
+        for (int i = 0; i < warp_blocks; i++) {
+            const int own = warp * warp_blocks + i, index = min(step * step_blocks + own, n_blocks - 1);
+            Block block;
+            decode(row, index, block);
+            const int4 low = codes[2 * index], high = codes[2 * index + 1];
+            const int words[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+            put_terms(block, words, scales[index], now + own * terms * 32);
         }
+        __syncthreads();
+        if (warp != step % n_warps) continue;
+        float running = sums[lane];
+        const int n_terms = min(step_blocks, n_blocks - step * step_blocks) * terms;
+        for (int i = 0; i < n_terms; i++) running = __fmaf_rn(now[i * 32].x, now[i * 32].y, running);
+        sums[lane] = running;
     }
+    __syncthreads();
+    sum[0] = has_sum() ? sums[lane] : 0.0f;
 }
 
 #endif

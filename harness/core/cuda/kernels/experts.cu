@@ -1,78 +1,145 @@
-// Products of experts with the slots routed to them. A slot is token * top_k + rank; `order` lists slots by expert,
-// `bounds` [n_expert + 1] says where each expert's begin (sort.cu). Only the device knows how many there are.
-// Launch: a thread per row, 8 slots at a time, experts in z; grid (ceil(rows / 128), ceil(most slots / 8), experts),
-// 128 threads; `first_expert` lets a launch serve one expert. Reference: moe_up_gate, moe_down; relative L2 1e-5.
+// Products of experts with the slots routed to them, a slot at a time, or eight of one expert for plain floats. A slot is
+// token * top_k + rank; `ids` has the expert of each, `order` lists slots by expert, `tiles` runs of it (tiles.cu).
+// Launch: grid (ceil(rows / 32), slots or tiles), 256 threads. `only_expert` lets a launch serve one expert; below 0, all.
+// Reference: moe_up_gate, moe_down; relative L2 1e-5.
 #include "activation.cuh"
+#include "arithmetic.cuh"
 #include "dot.cuh"
+#include "tiles.cuh"
 
-constexpr int tile = 8;
+#ifdef PLAIN
+constexpr bool warp_has_block = false;  // its sums are spread over warps: activations stay floats
+#else
+constexpr bool warp_has_block = true;  // of 32 columns, so that it can quantise them
+#endif
 
-struct Slots {
-    int count;        // that are to be computed; the rest repeats the last
-    int slot[tile];
-    int input[tile];  // row of the activations
+// What a block works on: `count` slots of `expert`, the last repeated; inputs are their rows of the activations.
+template <int n> struct Work {
+    int expert, count, slots[n], inputs[n];
 };
 
-__device__ __forceinline__ Slots slots_of(const int* order, const int* bounds, int expert, int per_input) {
-    const int begin = bounds[expert] + blockIdx.y * tile, end = bounds[expert + 1];
-    Slots slots;
-    slots.count = min(end - begin, tile);
-    if (slots.count <= 0) return slots;
+__device__ __forceinline__ Work<1> one_slot(const int* ids, int per_input) {
+    const int slot = blockIdx.y;
+    return {ids[slot], 1, {slot}, {slot / per_input}};
+}
+
+template <int n> __device__ __forceinline__ Work<n> tile_of_slots(const Tile* tiles, const int* order, int per_input) {
+    const Tile tile = tiles[blockIdx.y];
+    Work<n> work;
+    work.expert = tile.expert;
+    work.count = tile.count;
+    if (tile.count == 0) return work;
 #pragma unroll
-    for (int i = 0; i < tile; i++) {
-        slots.slot[i] = order[min(begin + i, end - 1)];
-        slots.input[i] = slots.slot[i] / per_input;
+    for (int i = 0; i < n; i++) {
+        work.slots[i] = order[tile.first + min(i, tile.count - 1)];
+        work.inputs[i] = work.slots[i] / per_input;
     }
-    return slots;
+    return work;
+}
+
+template <int n> __device__ __forceinline__ bool is_idle(const Work<n>& work, int only_expert) {
+    return work.count == 0 || (only_expert >= 0 && work.expert != only_expert);
 }
 
 // y [slots, rows] = weights of the slot's expert times its input, plus bias [n_expert, rows].
-extern "C" __global__ void expert_product(const uint8_t* __restrict__ weights, size_t row_bytes, int n_rows,
-                                          int n_columns, const float* __restrict__ values,
-                                          const int8_t* __restrict__ codes, const float* __restrict__ scales,
-                                          const float* __restrict__ bias, const int* __restrict__ order,
-                                          const int* __restrict__ bounds, int slots_per_input, int first_expert,
-                                          float* __restrict__ y) {
-    const int row = blockIdx.x * 128 + threadIdx.x, expert = first_expert + blockIdx.z;
-    if (row >= n_rows) return;
-    const Slots slots = slots_of(order, bounds, expert, slots_per_input);
-    if (slots.count <= 0) return;
-    const size_t matrix_row = static_cast<size_t>(expert) * n_rows + row;
-    float sum[tile];
-    dot<tile>(weights + matrix_row * row_bytes, n_columns, {values, codes, scales}, slots.input, sum);
+template <int n>
+__device__ __forceinline__ void multiply(const Work<n>& work, const uint8_t* weights, size_t row_bytes, int n_rows,
+                                         int n_columns, Activations in, const float* bias, float* y) {
+    const int row = blockIdx.x * block_rows + own_row();
+    const size_t matrix = static_cast<size_t>(work.expert) * n_rows, matrix_row = matrix + min(row, n_rows - 1);
+    float sum[n];
+    open_codebook();
+    dot(row_of(weights, row_bytes, matrix_row, n_columns), n_columns, in, work.inputs, sum);
+    if (!has_sum() || row >= n_rows) return;
 #pragma unroll
-    for (int i = 0; i < tile; i++) {
-        if (i >= slots.count) break;
-        y[static_cast<size_t>(slots.slot[i]) * n_rows + row] =
+    for (int i = 0; i < n; i++) {
+        if (i >= work.count) break;
+        y[static_cast<size_t>(work.slots[i]) * n_rows + row] =
             bias == nullptr ? sum[i] : __fadd_rn(sum[i], bias[matrix_row]);
     }
 }
-LAUNCHABLE(expert_product)
 
-// act [slots, n_ff] = activation(gate x + bias, up x + bias). Gate and up of an expert lie `expert_rows` rows apart from
-// the next expert's: n_ff each on their own, 2 n_ff where they are merged; the kernel cannot tell the two apart.
-extern "C" __global__ void expert_gate_up(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up,
-                                          size_t row_bytes, int n_ff, int expert_rows, int n_columns,
-                                          const float* __restrict__ values, const int8_t* __restrict__ codes,
-                                          const float* __restrict__ scales, const float* __restrict__ gate_bias,
-                                          const float* __restrict__ up_bias, const int* __restrict__ order,
-                                          const int* __restrict__ bounds, int slots_per_input, int first_expert,
-                                          int kind, float* __restrict__ act) {
-    const int row = blockIdx.x * 128 + threadIdx.x, expert = first_expert + blockIdx.z;
-    if (row >= n_ff) return;
-    const Slots slots = slots_of(order, bounds, expert, slots_per_input);
-    if (slots.count <= 0) return;
-    const size_t matrix_row = static_cast<size_t>(expert) * expert_rows + row;
-    const Activations in = {values, codes, scales};
-    float gates[tile], ups[tile];
-    dot<tile>(gate + matrix_row * row_bytes, n_columns, in, slots.input, gates);
-    dot<tile>(up + matrix_row * row_bytes, n_columns, in, slots.input, ups);
+// act [slots, n_ff] = activation(gate x + bias, up x + bias), or where `act_codes` is given, what quantize.cu would make of it:
+// a warp has a block of 32. Gate and up of an expert lie `expert_rows` rows apart from
+// the next expert's, up's `up_first` rows behind: n_ff and 0 each on their own, 2 n_ff and n_ff where they are merged.
+template <int n>
+__device__ __forceinline__ void multiply_both(const Work<n>& work, const uint8_t* gate, const uint8_t* up,
+                                              size_t row_bytes, int up_first, int n_ff, int expert_rows, int n_columns,
+                                              Activations in, const float* gate_bias, const float* up_bias, int kind,
+                                              float* act, int8_t* act_codes, float* act_scales) {
+    const int row = blockIdx.x * block_rows + own_row();
+    const size_t matrix_row = static_cast<size_t>(work.expert) * expert_rows + min(row, n_ff - 1);
+    float gates[n], ups[n];
+    open_codebook();
+    dot(row_of(gate, row_bytes, matrix_row, n_columns), n_columns, in, work.inputs, gates);
+    dot(row_of(up, row_bytes, up_first + matrix_row, n_columns), n_columns, in, work.inputs, ups);
+    if (!has_sum() || row >= n_ff) return;
 #pragma unroll
-    for (int i = 0; i < tile; i++) {
-        if (i >= slots.count) break;
+    for (int i = 0; i < n; i++) {
+        if (i >= work.count) break;
         const float g = gate_bias == nullptr ? gates[i] : __fadd_rn(gates[i], gate_bias[matrix_row]);
         const float u = up_bias == nullptr ? ups[i] : __fadd_rn(ups[i], up_bias[matrix_row]);
-        act[static_cast<size_t>(slots.slot[i]) * n_ff + row] = activate(kind, g, u);
+        const float value = activate(kind, g, u);
+        const size_t at = static_cast<size_t>(work.slots[i]) * n_ff + row;
+        if (warp_has_block && act_codes != nullptr) {
+            const Quantized number = quantized(value);
+            act_codes[at] = number.code;
+            if (row % 32 == 0) act_scales[at / 32] = number.scale;
+            continue;
+        }
+        act[at] = value;
     }
 }
+
+extern "C" __global__ void __launch_bounds__(256, 3)
+    expert_product(const uint8_t* __restrict__ weights, size_t row_bytes, int n_rows, int n_columns,
+                   const float* __restrict__ values, const int8_t* __restrict__ codes, const float* __restrict__ scales,
+                   const float* __restrict__ bias, const int* __restrict__ ids, int slots_per_input, int only_expert,
+                   float* __restrict__ y) {
+    const Work<1> work = one_slot(ids, slots_per_input);
+    if (is_idle(work, only_expert)) return;
+    multiply(work, weights, row_bytes, n_rows, n_columns, {values, codes, scales}, bias, y);
+}
+LAUNCHABLE(expert_product)
+
+extern "C" __global__ void __launch_bounds__(256, 3)
+    expert_gate_up(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up, size_t row_bytes, int up_first,
+                   int n_ff, int expert_rows, int n_columns, const float* __restrict__ values,
+                   const int8_t* __restrict__ codes, const float* __restrict__ scales,
+                   const float* __restrict__ gate_bias, const float* __restrict__ up_bias, const int* __restrict__ ids,
+                   int slots_per_input, int only_expert, int kind, float* __restrict__ act,
+                   int8_t* __restrict__ act_codes, float* __restrict__ act_scales) {
+    const Work<1> work = one_slot(ids, slots_per_input);
+    if (is_idle(work, only_expert)) return;
+    multiply_both(work, gate, up, row_bytes, up_first, n_ff, expert_rows, n_columns, {values, codes, scales}, gate_bias,
+                  up_bias, kind, act, act_codes, act_scales);
+}
 LAUNCHABLE(expert_gate_up)
+
+#ifdef PLAIN
+extern "C" __global__ void __launch_bounds__(256, 3)
+    expert_product_8(const uint8_t* __restrict__ weights, size_t row_bytes, int n_rows, int n_columns,
+                     const float* __restrict__ values, const int8_t* __restrict__ codes,
+                     const float* __restrict__ scales, const float* __restrict__ bias, const Tile* __restrict__ tiles,
+                     const int* __restrict__ order, int slots_per_input, int only_expert, float* __restrict__ y) {
+    const Work<8> work = tile_of_slots<8>(tiles, order, slots_per_input);
+    if (is_idle(work, only_expert)) return;
+    multiply(work, weights, row_bytes, n_rows, n_columns, {values, codes, scales}, bias, y);
+}
+LAUNCHABLE(expert_product_8)
+
+extern "C" __global__ void __launch_bounds__(256, 3)
+    expert_gate_up_8(const uint8_t* __restrict__ gate, const uint8_t* __restrict__ up, size_t row_bytes, int up_first,
+                     int n_ff, int expert_rows, int n_columns, const float* __restrict__ values,
+                     const int8_t* __restrict__ codes, const float* __restrict__ scales,
+                     const float* __restrict__ gate_bias, const float* __restrict__ up_bias,
+                     const Tile* __restrict__ tiles, const int* __restrict__ order, int slots_per_input,
+                     int only_expert, int kind, float* __restrict__ act, int8_t* __restrict__ act_codes,
+                     float* __restrict__ act_scales) {
+    const Work<8> work = tile_of_slots<8>(tiles, order, slots_per_input);
+    if (is_idle(work, only_expert)) return;
+    multiply_both(work, gate, up, row_bytes, up_first, n_ff, expert_rows, n_columns, {values, codes, scales}, gate_bias,
+                  up_bias, kind, act, act_codes, act_scales);
+}
+LAUNCHABLE(expert_gate_up_8)
+#endif

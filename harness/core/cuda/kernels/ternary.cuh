@@ -2,6 +2,7 @@
 #pragma once
 #include "formats/block.cuh"
 #include "grid_iq1.cuh"
+#include "codebook.cuh"
 
 // Eight times a codebook's -1, 0 and 1, four to a word, plus or minus one.
 __device__ __forceinline__ int eight_times_shifted(uint32_t values, bool down) {
@@ -11,6 +12,7 @@ __device__ __forceinline__ int eight_times_shifted(uint32_t values, bool down) {
 
 // Codes of 8 weights: entry `index`, two words from `codes`.
 __device__ __forceinline__ void shifted_entry(uint32_t index, bool down, int* codes) {
-    codes[0] = eight_times_shifted(grid_iq1[2 * index], down);
-    codes[1] = eight_times_shifted(grid_iq1[2 * index + 1], down);
+    const CodebookEntry values = codebook()[index];
+    codes[0] = eight_times_shifted(values.x, down);
+    codes[1] = eight_times_shifted(values.y, down);
 }

@@ -1,28 +1,39 @@
-// 128 weight rows times 64 tokens by int8 mma, in the order docs/numerics.md fixes: integer sums of a group are exact,
+// 128 weight rows times TILE_TOKENS tokens (16 or 64) by int8 mma, in the order docs/numerics.md fixes: integer sums of a group are exact,
 // then one fma per group, blocks ascending. So every element has the bits that dot.cuh gives it.
 //
 // Shared memory, twice, so that one step of 64 columns is fetched while the last is multiplied:
-//   weight_codes [128 rows][4 chunks of 16 int8], decoded from the file's blocks by the thread that owns (row, block)
-//   token_codes  [64 tokens][4 chunks], by cp.async
+//   weight_codes [128 rows][4 chunks of 16 int8], decoded by the thread that owns (row, block)
+//   token_codes  [tile_tokens][4 chunks], by cp.async
 // Chunk c of row r lies at r * 4 + (c ^ (r >> 1 & 3)): ldmatrix and 16-byte stores meet every bank once.
 //
-// 256 threads: warps 4 x 2, each 32 rows x 32 tokens; sum[i][j] are the accumulators of m16n8 tile (i, j).
+// 256 threads: warps 4 x 2, each 32 rows x 32 tokens, or 8 x 1, each 16 rows x 16 tokens; sum[i][j] are the
+// accumulators of m16n8 tile (i, j).
 #pragma once
 #include FORMAT_FILE
+#include "codebook.cuh"
 
 #ifdef PLAIN
 #error "plain floats have no codes to multiply; use dot.cuh"
 #endif
 
-constexpr int tile_rows = 128, tile_tokens = 64, tile_threads = 256, step_blocks = 2;
+constexpr int tile_rows = 128, tile_tokens = TILE_TOKENS, tile_threads = 256, step_blocks = 2;
+constexpr int row_warps = tile_tokens == 16 ? 8 : 4, token_warps = 8 / row_warps;
+constexpr int warp_rows = tile_rows / row_warps, warp_tokens = tile_tokens / token_warps;
+constexpr int n_down = warp_rows / 16, n_across = warp_tokens / 8;  // m16n8 tiles of a warp
+using Sums = float[n_down][n_across][4];
 constexpr int groups = 32 / group, minimums = has_minimum ? groups : 0, row_scales = groups + minimums;
 
 // Where a thread's accumulators lie in the tile: rows row() and row() + 8 (elements 0, 1 and 2, 3), tokens token(), + 1.
 struct Corner {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    __device__ __forceinline__ int row(int i) const { return warp % 4 * 32 + i * 16 + lane / 4; }
-    __device__ __forceinline__ int token(int j) const { return warp / 4 * 32 + j * 8 + lane % 4 * 2; }
+    __device__ __forceinline__ int row(int i) const { return warp % row_warps * warp_rows + i * 16 + lane / 4; }
+    __device__ __forceinline__ int token(int j) const { return warp / row_warps * warp_tokens + j * 8 + lane % 4 * 2; }
 };
+
+__device__ __forceinline__ Row row_or_none(const uint8_t* weights, size_t row_bytes, size_t row, int n_columns,
+                                           bool exists) {
+    return row_of(exists ? weights : nullptr, row_bytes, exists ? row : 0, n_columns);
+}
 
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return row * 4 + (chunk ^ (row >> 1 & 3)); }
 
@@ -37,21 +48,21 @@ __device__ __forceinline__ void multiply_group(int (&d)[4], const uint32_t (&a)[
     }
 }
 
-// sum += one block of 32 columns. weight_scales [row_scales][128] and token_scales [64] are the block's.
+// sum += one block of 32 columns. weight_scales [row_scales][128] and token_scales [tile_tokens] are the block's.
 __device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, const uint4* token_codes, int block,
                                                   const float* weight_scales, const float* token_scales,
-                                                  float (&sum)[2][4][4]) {
+                                                  Sums& sum) {
     const Corner corner;
     const int lane = corner.lane;
-    uint32_t a[2][4];
-    for (int i = 0; i < 2; i++) {
+    uint32_t a[n_down][4];
+    for (int i = 0; i < n_down; i++) {
         const int row = corner.row(i) - lane / 4 + lane % 8 + (lane >> 3 & 1) * 8;
         load_matrix_x4(a[i], weight_codes + chunk_at(row, 2 * block + (lane >> 4)));
     }
 #pragma unroll
-    for (int pair = 0; pair < 2; pair++) {
+    for (int pair = 0; pair < n_across / 2; pair++) {
         uint32_t b[4];
-        const int token = corner.warp / 4 * 32 + pair * 16 + lane % 8 + (lane >> 4) * 8;
+        const int token = corner.warp / row_warps * warp_tokens + pair * 16 + lane % 8 + (lane >> 4) * 8;
         load_matrix_x4(b, token_codes + chunk_at(token, 2 * block + (lane >> 3 & 1)));
 #pragma unroll
         for (int half = 0; half < 2; half++) {
@@ -63,7 +74,7 @@ __device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, con
                 for (int part = 0; part < groups; part++) multiply_group(totals[part], ones, columns, part);
             }
 #pragma unroll
-            for (int i = 0; i < 2; i++) {
+            for (int i = 0; i < n_down; i++) {
                 int products[2][4] = {};
                 for (int part = 0; part < groups; part++) multiply_group(products[part], a[i], columns, part);
 #pragma unroll
@@ -86,30 +97,36 @@ __device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, con
     }
 }
 
-// sum = the tile's products. `own_row`: the weights of tile row threadIdx.x % 128, or null, which counts as zeros;
-// token_rows [64] in shared memory: the row of `codes` and `scales` each tile token takes.
-__device__ __forceinline__ void multiply_tile(const uint8_t* own_row, int n_columns, const int8_t* __restrict__ codes,
-                                              const float* __restrict__ scales, const int* token_rows,
-                                              float (&sum)[2][4][4]) {
+// Free again once a tile is multiplied.
+__device__ __forceinline__ uint4* weight_codes_room() {
     SHARED(uint4, weight_codes, 2 * tile_rows * 4);
+    return weight_codes;
+}
+
+// sum = the tile's products. `own_row`: the weights of tile row threadIdx.x % 128; a row without a tile counts as zeros.
+// token_rows [tile_tokens] in shared memory: the row of `codes` and `scales` each tile token takes.
+__device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns, const int8_t* __restrict__ codes,
+                                              const float* __restrict__ scales, const int* token_rows,
+                                              Sums& sum) {
+    uint4* const weight_codes = weight_codes_room();
     SHARED(uint4, token_codes, 2 * tile_tokens * 4);
     SHARED(float, weight_scales, 2 * step_blocks * row_scales * tile_rows);
     SHARED(float, token_scales, 2 * step_blocks * tile_tokens);
     const int thread = threadIdx.x, n_blocks = n_columns / 32, n_steps = (n_blocks + step_blocks - 1) / step_blocks;
     const int row = thread % tile_rows, block_of_row = thread / tile_rows;      // the block this thread decodes
-    const int token = thread / 4, chunk = thread % 4;                           // the chunk this thread copies
+    const int token = thread / 4, chunk = thread % 4;                           // the chunk this thread copies, if it has one
     const int scaled_token = thread % tile_tokens, scaled_block = thread / tile_tokens;  // the scale, while below 2
     Block block;
     float token_scale = 0.0f;
 
     const auto fetch = [&](int step, int to) {
         const int first = step * step_blocks;
-        if (first + chunk / 2 < n_blocks) {
+        if (token < tile_tokens && first + chunk / 2 < n_blocks) {
             const size_t from = (static_cast<size_t>(token_rows[token]) * n_blocks + first) * 32 + chunk * 16;
             copy_async_16(token_codes + to * tile_tokens * 4 + chunk_at(token, chunk), codes + from);
         }
         copy_async_commit();
-        if (own_row != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
+        if (own_row.tile != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
         if (scaled_block < step_blocks && first + scaled_block < n_blocks) {
             token_scale = scales[static_cast<size_t>(token_rows[scaled_token]) * n_blocks + first + scaled_block];
         }
@@ -133,11 +150,12 @@ __device__ __forceinline__ void multiply_tile(const uint8_t* own_row, int n_colu
 
     for (int i = 0; i < 8; i++) block.codes[i] = 0;
     for (int part = 0; part < 2; part++) block.scale[part] = block.minimum[part] = 0.0f;
-    for (int i = 0; i < 2; i++) {
-        for (int j = 0; j < 4; j++) {
+    for (int i = 0; i < n_down; i++) {
+        for (int j = 0; j < n_across; j++) {
             for (int e = 0; e < 4; e++) sum[i][j][e] = 0.0f;
         }
     }
+    open_codebook();
     fetch(0, 0);
     store(0);
     __syncthreads();

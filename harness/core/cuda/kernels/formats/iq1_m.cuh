@@ -5,17 +5,18 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 56;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t low = chunk_4<0>(row, super, part), more = chunk_2<1>(row, super, part);
     for (int i = 0; i < 4; i++) {
-        const uint32_t more = static_cast<uint32_t>(nibble(bytes + 32, 4 * part + i));
-        shifted_entry(bytes[4 * part + i] | (more & 7u) << 8, (more & 8u) != 0, block.codes + 2 * i);
+        const uint32_t high = static_cast<uint32_t>(nibble(more, i));
+        shifted_entry(byte_of(low, i) | (high & 7u) << 8, (high & 8u) != 0, block.codes + 2 * i);
     }
-    uint32_t d_bits = 0;
-    for (int i = 0; i < 4; i++) d_bits |= load_pair(bytes + 48 + 2 * i) >> 12 << 4 * i;
-    const float d = half_to_float(static_cast<half_bits>(d_bits));
-    const uint32_t word = load_pair(bytes + 48 + part / 2 * 2);
+    uint32_t words[2];
+    chunk_8<2>(row, super, 0, words);
+    const uint32_t d_bits = (words[0] >> 12 & 15u) | (words[0] >> 28) << 4 | (words[1] >> 12 & 15u) << 8 | (words[1] >> 28) << 12;
+    const float d = as_half(d_bits);
+    const uint32_t word = (part < 4 ? words[0] : words[1]) >> part / 2 % 2 * 16;
     for (int side = 0; side < 2; side++) {
         const int scale = static_cast<int>(word >> (part % 2 * 6 + side * 3) & 7u);
         block.scale[side] = __fmul_rn(__fmul_rn(d, __int2float_rn(2 * scale + 1)), 0.125f);

@@ -5,15 +5,14 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 76;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t shifts = chunk_2<1>(row, super) >> 2 * part, scales = chunk_1<2>(row, super, part);
+    uint32_t words[8];
+    two_chunks_16<3>(row, super, part / 4 * 2, words);
     for (int i = 0; i < 8; i++) {
-        const uint32_t indices = load_word(bytes + 12 + part / 4 * 32 + 4 * i) >> part % 4 * 2 & 0x03030303u;
-        block.codes[i] = value_2(indices, bit(bytes + 2, 2 * part + i / 4) != 0);
+        block.codes[i] = value_2(words[i] >> part % 4 * 2 & 0x03030303u, bit(shifts, i / 4) != 0);
     }
-    const float d = load_half(bytes);
-    for (int side = 0; side < 2; side++) {
-        block.scale[side] = __fmul_rn(d, __int2float_rn(nibble(bytes + 4, 2 * part + side) - 8));
-    }
+    const float d = as_half(chunk_2<0>(row, super));
+    for (int side = 0; side < 2; side++) block.scale[side] = __fmul_rn(d, __int2float_rn(nibble(scales, side) - 8));
 }

@@ -6,13 +6,14 @@
 constexpr int group = 32;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + 2 + static_cast<size_t>(index / 8) * 70;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t shifts = chunk_1<0>(row, super);
+    uint32_t words[8];
+    two_chunks_16<3>(row, super, part / 4 * 2, words);
     for (int i = 0; i < 8; i++) {
-        const uint32_t indices = load_word(bytes + 6 + part / 4 * 32 + 4 * i) >> part % 4 * 2 & 0x03030303u;
-        block.codes[i] = value_2(indices, bit(bytes, part) != 0);
+        block.codes[i] = value_2(words[i] >> part % 4 * 2 & 0x03030303u, bit(shifts, part) != 0);
     }
-    const int scale = nibble(bytes + 2, part) | bit(bytes + 1, part) << 4;
-    block.scale[0] = block.scale[1] = __fmul_rn(load_half(row), __int2float_rn(scale - 16));
+    const int scale = nibble(chunk_1<2>(row, super, part / 2), part % 2) | bit(chunk_1<1>(row, super), part) << 4;
+    block.scale[0] = block.scale[1] = __fmul_rn(as_half(row_header<uint16_t>(row)), __int2float_rn(scale - 16));
 }

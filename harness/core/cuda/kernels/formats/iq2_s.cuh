@@ -2,19 +2,21 @@
 #pragma once
 #include "signs.cuh"
 #include "grid_iq2_s.cuh"
+#include "codebook.cuh"
 
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 82;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t low = chunk_4<1>(row, super, part), minus = chunk_4<2>(row, super, part);
+    const uint32_t high = chunk_1<3>(row, super, part), scales = chunk_1<4>(row, super, part);
     for (int i = 0; i < 4; i++) {
-        const int at = 4 * part + i, entry = bytes[2 + at] | bit_pair(bytes + 66, at) << 8;
-        const uint32_t signs = bytes[34 + at];
-        block.codes[2 * i] = with_signs(grid_iq2_s[2 * entry], signs);
-        block.codes[2 * i + 1] = with_signs(grid_iq2_s[2 * entry + 1], signs >> 4);
+        const uint32_t entry = byte_of(low, i) | static_cast<uint32_t>(bit_pair(high, i)) << 8, signs = byte_of(minus, i);
+        const CodebookEntry magnitudes = codebook()[entry];
+        block.codes[2 * i] = with_signs(magnitudes.x, signs);
+        block.codes[2 * i + 1] = with_signs(magnitudes.y, signs >> 4);
     }
-    const float d = load_half(bytes);
-    for (int side = 0; side < 2; side++) block.scale[side] = half_step(d, nibble(bytes + 74, 2 * part + side), 0.25f);
+    const float d = as_half(chunk_2<0>(row, super));
+    for (int side = 0; side < 2; side++) block.scale[side] = half_step(d, nibble(scales, side), 0.25f);
 }

@@ -2,18 +2,22 @@
 #pragma once
 #include "signs.cuh"
 #include "grid_iq2_xs.cuh"
+#include "codebook.cuh"
 
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 74;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    uint32_t words[2];
+    chunk_8<1>(row, super, part, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_pair(bytes + 2 + 8 * part + 2 * i), signs = eight_signs(word >> 9), entry = word & 511u;
-        block.codes[2 * i] = with_signs(grid_iq2_xs[2 * entry], signs);
-        block.codes[2 * i + 1] = with_signs(grid_iq2_xs[2 * entry + 1], signs >> 4);
+        const uint32_t word = words[i / 2] >> i % 2 * 16 & 0xffffu, signs = eight_signs(word >> 9), entry = word & 511u;
+        const CodebookEntry magnitudes = codebook()[entry];
+        block.codes[2 * i] = with_signs(magnitudes.x, signs);
+        block.codes[2 * i + 1] = with_signs(magnitudes.y, signs >> 4);
     }
-    const float d = load_half(bytes);
-    for (int side = 0; side < 2; side++) block.scale[side] = half_step(d, nibble(bytes + 66, 2 * part + side), 0.25f);
+    const uint32_t scales = chunk_1<2>(row, super, part);
+    const float d = as_half(chunk_2<0>(row, super));
+    for (int side = 0; side < 2; side++) block.scale[side] = half_step(d, nibble(scales, side), 0.25f);
 }

@@ -6,17 +6,20 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 110;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t shifts = chunk_2<1>(row, super) >> 2 * part, minus = chunk_2<2>(row, super) >> 2 * part;
+    const uint32_t scales = chunk_1<3>(row, super, part);
+    uint32_t low[8], high[8];
+    two_chunks_16<4>(row, super, part / 4 * 2, low);
+    two_chunks_16<5>(row, super, 0, high);
     for (int i = 0; i < 8; i++) {
-        const uint32_t low = load_word(bytes + 14 + part / 4 * 32 + 4 * i) >> part % 4 * 2 & 0x03030303u;
-        const uint32_t high = load_word(bytes + 78 + 4 * i) >> part & 0x01010101u;
-        block.codes[i] = value_3(low | high << 2, bit(bytes + 2, 2 * part + i / 4) != 0);
+        const uint32_t indices = (low[i] >> part % 4 * 2 & 0x03030303u) | (high[i] >> part & 0x01010101u) << 2;
+        block.codes[i] = value_3(indices, bit(shifts, i / 4) != 0);
     }
-    const float d = load_half(bytes);
+    const float d = as_half(chunk_2<0>(row, super));
     for (int side = 0; side < 2; side++) {
-        const int number = part * 2 + side, scale = 2 * nibble(bytes + 6, number) + 1;
-        block.scale[side] = __fmul_rn(d, __int2float_rn(bit(bytes + 4, number) ? -scale : scale));
+        const int scale = 2 * nibble(scales, side) + 1;
+        block.scale[side] = __fmul_rn(d, __int2float_rn(bit(minus, side) ? -scale : scale));
     }
 }

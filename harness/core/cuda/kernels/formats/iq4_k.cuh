@@ -5,18 +5,18 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 144;
-    const int part = index % 8;
-    const bool low_shift = bit(bytes + 2, 2 * part) != 0, high_shift = bit(bytes + 2, 2 * part + 1) != 0;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t shifts = chunk_2<1>(row, super) >> 2 * part;
+    uint32_t words[4];
+    chunk_16<4>(row, super, part, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_word(bytes + 16 + 16 * part + 4 * i);
-        block.codes[i] = value_4(word & 0x0f0f0f0fu, low_shift);
-        block.codes[i + 4] = value_4(word >> 4 & 0x0f0f0f0fu, high_shift);
+        block.codes[i] = value_4(words[i] & 0x0f0f0f0fu, bit(shifts, 0) != 0);
+        block.codes[i + 4] = value_4(words[i] >> 4 & 0x0f0f0f0fu, bit(shifts, 1) != 0);
     }
-    const float d = load_half(bytes);
+    const float d = as_half(chunk_2<0>(row, super));
+    const uint32_t low = chunk_1<3>(row, super, part), high = chunk_1<2>(row, super, part / 2) >> part % 2 * 4;
     for (int side = 0; side < 2; side++) {
-        const int number = part * 2 + side, scale = nibble(bytes + 8, number) | bit_pair(bytes + 4, number) << 4;
-        block.scale[side] = __fmul_rn(d, __int2float_rn(scale - 32));
+        block.scale[side] = __fmul_rn(d, __int2float_rn((nibble(low, side) | bit_pair(high, side) << 4) - 32));
     }
 }

@@ -5,12 +5,12 @@
 constexpr int group = 32;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index) * 18;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    uint32_t words[4];
+    chunk_16<1>(row, index, 0, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_word(bytes + 2 + 4 * i);
-        block.codes[i] = value_4(word & 0x0f0f0f0fu, false);
-        block.codes[i + 4] = value_4(word >> 4 & 0x0f0f0f0fu, false);
+        block.codes[i] = value_4(words[i] & 0x0f0f0f0fu, false);
+        block.codes[i + 4] = value_4(words[i] >> 4 & 0x0f0f0f0fu, false);
     }
-    block.scale[0] = block.scale[1] = load_half(bytes);
+    block.scale[0] = block.scale[1] = as_half(chunk_2<0>(row, index));
 }

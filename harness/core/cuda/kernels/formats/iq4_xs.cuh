@@ -5,14 +5,15 @@
 constexpr int group = 32;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 136;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    uint32_t words[4];
+    chunk_16<3>(row, super, part, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_word(bytes + 8 + 16 * part + 4 * i);
-        block.codes[i] = value_4(word & 0x0f0f0f0fu, false);
-        block.codes[i + 4] = value_4(word >> 4 & 0x0f0f0f0fu, false);
+        block.codes[i] = value_4(words[i] & 0x0f0f0f0fu, false);
+        block.codes[i + 4] = value_4(words[i] >> 4 & 0x0f0f0f0fu, false);
     }
-    const int scale = nibble(bytes + 4, part) | bit_pair(bytes + 2, part) << 4;
-    block.scale[0] = block.scale[1] = __fmul_rn(load_half(bytes), __int2float_rn(scale - 32));
+    const int low = nibble(chunk_1<2>(row, super, part / 2), part % 2);
+    const int scale = low | bit_pair(chunk_2<1>(row, super), part) << 4;
+    block.scale[0] = block.scale[1] = __fmul_rn(as_half(chunk_2<0>(row, super)), __int2float_rn(scale - 32));
 }

@@ -5,17 +5,19 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 176;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    const uint32_t shifts = chunk_2<1>(row, super) >> 2 * part;
+    uint32_t nibbles[8], fifths[8];
+    two_chunks_16<4>(row, super, part / 2 * 2, nibbles);
+    two_chunks_16<5>(row, super, 0, fifths);
     for (int i = 0; i < 8; i++) {
-        const uint32_t low = load_word(bytes + 16 + part / 2 * 32 + 4 * i) >> part % 2 * 4 & 0x0f0f0f0fu;
-        const uint32_t high = load_word(bytes + 144 + 4 * i) >> part & 0x01010101u;
-        block.codes[i] = value_5(low | high << 4, bit(bytes + 2, 2 * part + i / 4) != 0);
+        const uint32_t indices = (nibbles[i] >> part % 2 * 4 & 0x0f0f0f0fu) | (fifths[i] >> part & 0x01010101u) << 4;
+        block.codes[i] = value_5(indices, bit(shifts, i / 4) != 0);
     }
-    const float d = load_half(bytes);
+    const float d = as_half(chunk_2<0>(row, super));
+    const uint32_t low = chunk_1<3>(row, super, part), high = chunk_1<2>(row, super, part / 2) >> part % 2 * 4;
     for (int side = 0; side < 2; side++) {
-        const int number = part * 2 + side, scale = nibble(bytes + 8, number) | bit_pair(bytes + 4, number) << 4;
-        block.scale[side] = __fmul_rn(d, __int2float_rn(scale - 32));
+        block.scale[side] = __fmul_rn(d, __int2float_rn((nibble(low, side) | bit_pair(high, side) << 4) - 32));
     }
 }

@@ -5,16 +5,15 @@
 constexpr int group = 16;
 constexpr bool has_minimum = true;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 84;
-    const int part = index % 8;
-    for (int i = 0; i < 8; i++) {
-        block.codes[i] = static_cast<int>(load_word(bytes + 16 + part / 4 * 32 + 4 * i) >> part % 4 * 2 & 0x03030303u);
-    }
-    const float d = load_half(bytes + 80), dmin = load_half(bytes + 82);
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    uint32_t words[8];
+    two_chunks_16<1>(row, super, part / 4 * 2, words);
+    for (int i = 0; i < 8; i++) block.codes[i] = static_cast<int>(words[i] >> part % 4 * 2 & 0x03030303u);
+    const uint32_t both = chunk_4<2>(row, super), packed = chunk_2<0>(row, super, part);
+    const float d = as_half(both), dmin = as_half(both >> 16);
     for (int i = 0; i < 2; i++) {
-        const int packed = bytes[part * 2 + i];
-        block.scale[i] = __fmul_rn(d, __int2float_rn(packed & 15));
-        block.minimum[i] = __fmul_rn(dmin, __int2float_rn(packed >> 4));
+        block.scale[i] = __fmul_rn(d, __int2float_rn(nibble(packed, 2 * i)));
+        block.minimum[i] = __fmul_rn(dmin, __int2float_rn(nibble(packed, 2 * i + 1)));
     }
 }

@@ -5,19 +5,21 @@
 constexpr int group = 16;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index / 8) * 110;
-    const int part = index % 8;
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const int super = index / 8, part = index % 8;
+    uint32_t low[8], high[8];
+    two_chunks_16<1>(row, super, part / 4 * 2, low);
+    two_chunks_16<0>(row, super, 0, high);
     for (int i = 0; i < 8; i++) {
-        const uint32_t low = load_word(bytes + 32 + part / 4 * 32 + 4 * i) >> part % 4 * 2 & 0x03030303u;
-        const uint32_t high = load_word(bytes + 4 * i) >> part & 0x01010101u;
-        block.codes[i] = subtract_bytes(low | high << 2, 4);
+        const uint32_t codes = (low[i] >> part % 4 * 2 & 0x03030303u) | (high[i] >> part & 0x01010101u) << 2;
+        block.codes[i] = subtract_bytes(codes, 4);
     }
-    const float d = load_half(bytes + 108);
+    const float d = as_half(chunk_2<3>(row, super));
+    const uint32_t nibbles = chunk_4<2>(row, super, part % 4 / 2) >> part / 4 * 4;
+    const uint32_t pairs = chunk_4<2>(row, super, 2) >> part / 2 * 2;
     for (int side = 0; side < 2; side++) {
-        const int number = part * 2 + side;
-        const int low = bytes[96 + number % 8] >> number / 8 * 4 & 15;
-        const int high = bytes[104 + number % 4] >> number / 4 * 2 & 3;
-        block.scale[side] = __fmul_rn(d, __int2float_rn((low | high << 4) - 32));
+        const int at = part % 2 * 2 + side;
+        const uint32_t scale = (byte_of(nibbles, at) & 15u) | (byte_of(pairs, at) & 3u) << 4;
+        block.scale[side] = __fmul_rn(d, __int2float_rn(static_cast<int>(scale) - 32));
     }
 }

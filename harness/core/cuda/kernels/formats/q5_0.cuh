@@ -5,13 +5,13 @@
 constexpr int group = 32;
 constexpr bool has_minimum = false;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index) * 22;
-    const uint32_t high = load_word(bytes + 2);
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const uint32_t high = chunk_4<1>(row, index);
+    uint32_t words[4];
+    chunk_16<2>(row, index, 0, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_word(bytes + 6 + 4 * i);
-        block.codes[i] = subtract_bytes((word & 0x0f0f0f0fu) | spread_bits(high >> 4 * i) << 4, 16);
-        block.codes[i + 4] = subtract_bytes((word >> 4 & 0x0f0f0f0fu) | spread_bits(high >> (16 + 4 * i)) << 4, 16);
+        block.codes[i] = subtract_bytes((words[i] & 0x0f0f0f0fu) | spread_bits(high >> 4 * i) << 4, 16);
+        block.codes[i + 4] = subtract_bytes((words[i] >> 4 & 0x0f0f0f0fu) | spread_bits(high >> (16 + 4 * i)) << 4, 16);
     }
-    block.scale[0] = block.scale[1] = load_half(bytes);
+    block.scale[0] = block.scale[1] = as_half(chunk_2<0>(row, index));
 }

@@ -5,14 +5,15 @@
 constexpr int group = 32;
 constexpr bool has_minimum = true;
 
-__device__ __forceinline__ void decode(const uint8_t* row, int index, Block& block) {
-    const uint8_t* bytes = row + static_cast<size_t>(index) * 24;
-    const uint32_t high = load_word(bytes + 4);
+__device__ __forceinline__ void decode(const Row& row, int index, Block& block) {
+    const uint32_t high = chunk_4<1>(row, index);
+    uint32_t words[4];
+    chunk_16<2>(row, index, 0, words);
     for (int i = 0; i < 4; i++) {
-        const uint32_t word = load_word(bytes + 8 + 4 * i);
-        block.codes[i] = static_cast<int>((word & 0x0f0f0f0fu) | spread_bits(high >> 4 * i) << 4);
-        block.codes[i + 4] = static_cast<int>((word >> 4 & 0x0f0f0f0fu) | spread_bits(high >> (16 + 4 * i)) << 4);
+        block.codes[i] = static_cast<int>((words[i] & 0x0f0f0f0fu) | spread_bits(high >> 4 * i) << 4);
+        block.codes[i + 4] = static_cast<int>((words[i] >> 4 & 0x0f0f0f0fu) | spread_bits(high >> (16 + 4 * i)) << 4);
     }
-    block.scale[0] = block.scale[1] = load_half(bytes);
-    block.minimum[0] = block.minimum[1] = -load_half(bytes + 2);
+    const uint32_t both = chunk_4<0>(row, index);
+    block.scale[0] = block.scale[1] = as_half(both);
+    block.minimum[0] = block.minimum[1] = -as_half(both >> 16);
 }
