@@ -71,13 +71,13 @@ def parsed() -> argparse.Namespace:
 def cases_of(config: Path) -> tuple[list[Case], list[str]]:
     """The config's cases, their model made where it has to be, and what tells them apart."""
     found = expand(load_config(config)).cases
-    cases = []
-    for case in found:
-        if is_made(case.model):
-            made = prepared(case.model, cache_folder(), make_file)
-            case = replace(case, model=replace(case.model, path=str(made)))  # noqa: PLW2901
-        cases.append(case)
-    return cases, [short(case) for case in found]
+    return [with_file(case) for case in found], [short(case) for case in found]
+
+
+def with_file(case: Case) -> Case:
+    if not is_made(case.model):
+        return case
+    return replace(case, model=replace(case.model, path=str(prepared(case.model, cache_folder(), make_file))))
 
 
 def short(case: Case) -> str:

@@ -721,6 +721,17 @@ def test_a_sum_that_is_read_before_another_warp_has_left_it_is_caught(made: Made
     assert is_caught(bug, plant(bug, tmp_path), ReferenceSide(path), Schedule.FORWARD)
 
 
+@pytest.mark.parametrize(("rows", "op"), [("n_ff", "moe_up_gate"), ("n_rows", "moe_down")])
+@pytest.mark.parametrize("n_tokens", [1, 9])
+def test_a_row_guard_removed_from_experts_is_caught(
+    rows: str, op: str, n_tokens: int, made: Made, tmp_path: Path
+) -> None:
+    """Rows of quantised experts fill tiles of 32, and the presets' do; those of these plain floats do not."""
+    path = made("qwen3moe", {"default": "F32"}, n_layer=1, n_embd=264, n_ff=40, n_vocab=331, n_expert=5, top_k=2)
+    bug = Bug("row guard removed", "experts.cu", f"!has_sum() || row >= {rows}", "!has_sum()", op, n_tokens=n_tokens)
+    assert is_caught(bug, plant(bug, tmp_path), ReferenceSide(path), Schedule.FORWARD)
+
+
 def test_a_lost_clamp_is_caught(tmp_path: Path) -> None:
     bug = Bug("clamp lost", "activation.cuh", "fminf(gate, 7.0f)", "gate", "moe_up_gate")
     gate = np.array([6.5, 7.5], np.float32)

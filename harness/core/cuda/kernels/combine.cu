@@ -18,7 +18,7 @@ extern "C" __global__ void combine_slots(const float* __restrict__ y, const floa
 LAUNCHABLE(combine_slots)
 
 // act [rows, n_ff] from gate and up, rows `stride` apart: two products' results, or the halves of one.
-// Launch: grid (ceil(n_ff / 128), rows), 128 threads. Reference: activate; relative L2 1e-5.
+// Launch: grid (ceil(n_ff / 128), rows), 128 threads. Reference: activate; to the bit.
 extern "C" __global__ void activate_rows(const float* __restrict__ gate, const float* __restrict__ up, int stride,
                                          int n_ff, int kind, float* __restrict__ act) {
     const int column = blockIdx.x * 128 + threadIdx.x;

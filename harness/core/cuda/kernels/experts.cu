@@ -1,7 +1,7 @@
 // Products of experts with the slots routed to them, a slot at a time, or eight of one expert for plain floats. A slot is
 // token * top_k + rank; `ids` has the expert of each, `order` lists slots by expert, `tiles` runs of it (tiles.cu).
 // Launch: grid (ceil(rows / 32), slots or tiles), 256 threads. `only_expert` lets a launch serve one expert; below 0, all.
-// Reference: moe_up_gate, moe_down; relative L2 1e-5.
+// Reference: moe_up_gate, moe_down; to the bit.
 #include "activation.cuh"
 #include "arithmetic.cuh"
 #include "dot.cuh"

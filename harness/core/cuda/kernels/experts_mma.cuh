@@ -2,7 +2,7 @@
 // own names the kernels, EXPERT_PRODUCT and EXPERT_GATE_UP, for each TILE_TOKENS. A slot is token * top_k + rank; `order`
 // lists slots by expert, `tiles` runs of it (tiles.cu). Launch: grid (tiles, row tiles), 256 threads: blocks that share an
 // expert's rows run side by side, so that weights are read once; blocks of tiles without slots end at once. `only_expert`
-// lets a launch serve one expert; below 0, all. Reference: moe_up_gate, moe_down; relative L2 1e-5.
+// lets a launch serve one expert; below 0, all. Reference: moe_up_gate, moe_down; to the bit.
 #pragma once
 #include "activation.cuh"
 #include "arithmetic.cuh"

@@ -1,6 +1,6 @@
 // y [T, rows] = x [T, K] times rows first_row .. of one matrix, plus bias and residual where given: a token at a time,
 // or eight for plain floats. Launch: grid (ceil(rows / 32), T or ceil(T / 8)), 256 threads.
-// Reference: Q8Product, FloatProduct; relative L2 1e-5.
+// Reference: Q8Product, FloatProduct; to the bit.
 #include "dot.cuh"
 
 template <int n_inputs>

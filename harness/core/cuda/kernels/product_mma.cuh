@@ -1,7 +1,7 @@
 // y [T, rows] = x [T, K] times rows first_row .. of one matrix, plus bias and residual where given: product.cu's result, bit for
 // bit, by int8 mma. A source of its own names the kernel, PRODUCT, for each TILE_TOKENS. Launch: grid
 // (ceil(T / TILE_TOKENS), ceil(rows / 128)), 256 threads: blocks that share rows run side by side, so that weights are read
-// once. Reference: Q8Product; relative L2 1e-5.
+// once. Reference: Q8Product; to the bit.
 #pragma once
 #include "tile_mma.cuh"
 
