@@ -36,10 +36,7 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 
 
 class CudaContext:
-    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write.
-
-    `as_codes`: activations of experts that runs of the whole program leave quantised.
-    """
+    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write."""
 
     def __init__(
         self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
@@ -50,7 +47,7 @@ class CudaContext:
         self._device = device
         self._program = program
         self._weights = weights
-        self.as_codes = experts.kept_as_codes(program.ops, (), weights)
+        self._as_codes = experts.kept_as_codes(program.ops, (), weights)
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
         self.standing = _standing(device, program, options, self._counts_shape)
@@ -76,7 +73,7 @@ class CudaContext:
         Errors: DeviceError on an emulated device, whose time means nothing.
         """
         extent = self._enter(tokens, position, logits_of)
-        times = self._device.time_each(self._op_graphs(extent))
+        times = self._device.time_each([self._device.capture(own) for own in self.launches_by_op(extent)])
         return self._leave(extent.n_logits), np.array(times, np.int64)
 
     def _enter(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> Extent:
@@ -114,27 +111,25 @@ class CudaContext:
         """No launches yet, of a run of that extent."""
         return Launches(self._weights, self.rooms, self.standing, extent)
 
-    def _launches(self, extent: Extent) -> list[Launch]:
+    def launches_by_op(self, extent: Extent) -> list[list[Launch]]:
+        """The launches of a run of that extent, for each operation of the program."""
         launches = self.begin(extent)
-        launches.as_codes = self.as_codes
+        launches.as_codes = self._as_codes
+        found = []
         for op in self._program.ops:
+            first = len(launches.collected)
             OPS[op.name](launches, op)
-        return launches.collected
+            found.append(launches.collected[first:])
+        return found
+
+    def _launches(self, extent: Extent) -> list[Launch]:
+        return [launch for own in self.launches_by_op(extent) for launch in own]
 
     def _graph(self, extent: Extent) -> Graph:
         key = (extent.n_chunks, extent.n_logits)
         if key not in self._graphs:
             self._graphs[key] = self._device.capture(self._launches(extent))
         return self._graphs[key]
-
-    def _op_graphs(self, extent: Extent) -> list[Graph]:
-        launches, first = self.begin(extent), 0
-        graphs = []
-        for op in self._program.ops:
-            OPS[op.name](launches, op)
-            graphs.append(self._device.capture(launches.collected[first:]))
-            first = len(launches.collected)
-        return graphs
 
     def _allocate_all(self, ubatch: int) -> None:
         """Emit runs of every kind once, for the memory and the kernels they ask for; nothing is launched."""

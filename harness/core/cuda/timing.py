@@ -14,7 +14,6 @@ import numpy as np
 from harness.core.cuda.api import Address, Launch
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.bounds import least_ns, paper_macs_per_ns
-from harness.core.cuda.context import OPS
 from harness.core.cuda.device import CudaDevice
 from harness.core.cuda.launches import Extent
 from harness.core.gguf import open_gguf
@@ -84,12 +83,8 @@ def _time_model(device: CudaDevice, preset: str, path: Path, bandwidth: float) -
     context = backend.context(program, options)
     for n_tokens in UBATCHES:
         context.run(np.zeros(n_tokens, np.int32), 0, "last")  # what each operation reads is there now
-        launches = context.begin(Extent(n_tokens, context.bucket(n_tokens), 1))
-        launches.as_codes = context.as_codes
-        for op in program.ops:
-            before = len(launches.collected)
-            OPS[op.name](launches, op)
-            own = launches.collected[before:]
+        launches = context.launches_by_op(Extent(n_tokens, context.bucket(n_tokens), 1))
+        for op, own in zip(program.ops, launches, strict=True):
             cost = op_cost(op, plan, Load(n_tokens, 0, 1))
             took = device.time_ns(device.capture(own).launch)
             bound = bound_ns(device, cost.macs, cost.weight_bytes + cost.kv_bytes, bandwidth)

@@ -9,9 +9,7 @@
 #include <algorithm>
 #include <chrono>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "base/spin.h"
 
 namespace harness {
 namespace {
@@ -19,29 +17,6 @@ namespace {
 // A barrier that is met late is mostly met within microseconds; after that the core may be needed by whoever is late.
 constexpr int kSpins = 400;
 constexpr auto kAwake = std::chrono::milliseconds(1);
-
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#endif
-}
-
-/// Spins, then yields, until done() or `limit` is over; says whether done().
-template <class Done>
-bool spin_until(Done done, std::chrono::steady_clock::duration limit) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (done()) return true;
-    pause();
-  }
-  const auto end = std::chrono::steady_clock::now() + limit;
-  do {
-    for (int i = 0; i < 16; ++i) {
-      if (done()) return true;
-      sched_yield();
-    }
-  } while (std::chrono::steady_clock::now() < end);
-  return done();
-}
 
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, nullptr, nullptr, 0);
@@ -133,7 +108,7 @@ void Team::serve(int index) {
 
 void Team::wait_for_region(std::uint32_t seen) {
   const auto changed = [&] { return region_.load(std::memory_order_acquire) != seen; };
-  while (!spin_until(changed, kAwake)) {
+  while (!spin_until(changed, kSpins, kAwake)) {
     sleeping_.fetch_add(1, std::memory_order_seq_cst);
     futex(region_, FUTEX_WAIT_PRIVATE, seen);  // returns at once where the region has changed meanwhile
     sleeping_.fetch_sub(1, std::memory_order_seq_cst);
@@ -148,8 +123,7 @@ void Team::barrier() {
     return;
   }
   const auto released = [&] { return generation_.load(std::memory_order_acquire) != generation; };
-  while (!spin_until(released, std::chrono::hours(1))) {
-  }
+  spin_until(released, kSpins);
 }
 
 }  // namespace harness

@@ -49,6 +49,12 @@ inline float bfloat_to_float(std::uint16_t bfloat) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat) << 16);
 }
 
+inline std::uint16_t float_to_bfloat(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
+  return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+}
+
 inline float load_float(const std::uint8_t* at) { return std::bit_cast<float>(load_u32(at)); }
 
 inline float load_half(const std::uint8_t* at) { return half_to_float(load_u16(at)); }

@@ -1,15 +1,10 @@
 #include "ops/ensemble.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/spin.h"
 #include "formats/half.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace harness {
 namespace {
@@ -22,12 +17,6 @@ constexpr std::int64_t kColumnsAtOnce = 1024;
 /// Where a crossing writes a token's row. Only the last one makes logits: those that the caller asked for.
 float* target(const Place& place, std::int64_t token, const Range& range, const Step& step) {
   return place.logits ? step.logits + token * place.value.columns : place.value.row(range.first + token);
-}
-
-std::uint16_t float_to_bfloat(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
-  return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
 template <Wire wire>
@@ -57,12 +46,6 @@ auto adder(Wire wire) {
       break;
   }
   return add_partial<Wire::f32>;
-}
-
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#endif
 }
 
 }  // namespace
@@ -163,13 +146,7 @@ void Ensemble::play(std::size_t index, const Step& step, std::int64_t outputs) {
 void Ensemble::wait_for(const std::vector<Wait>& waits) const {
   for (const Wait& wait : waits) {
     const std::atomic<std::int64_t>& steps = progress_[wait.program].steps;
-    for (int spins = 0; steps.load(std::memory_order_acquire) < wait.steps; ++spins) {
-      if (spins < kSpins) {
-        pause();
-      } else {
-        sched_yield();
-      }
-    }
+    spin_until([&] { return steps.load(std::memory_order_acquire) >= wait.steps; }, kSpins);
   }
 }
 
