@@ -21,7 +21,10 @@ def read(data: bytes) -> None:
 
 
 def test_a_file_of_brackets_ends_at_the_depth_limit() -> None:
-    assert refusal(b"[" * 300_000) == "bomb.yaml:1:33: nested deeper than 32 levels"
+    ours, pyyamls = "1:33: nested deeper than 32 levels", "1:1001: not YAML: exceeded maximum nesting depth"
+    assert refusal(b"[" * 900) == f"bomb.yaml:{ours}"
+    # PyYAML looks ahead, and from 6.0.4 on has a limit of its own, which it may meet first.
+    assert refusal(b"[" * 300_000) in (f"bomb.yaml:{ours}", f"bomb.yaml:{pyyamls}")
 
 
 def test_mappings_count_as_levels_too() -> None:
