@@ -36,7 +36,10 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 
 
 class CudaContext:
-    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write."""
+    """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write.
+
+    `as_codes`: activations of experts that runs of the whole program leave quantised.
+    """
 
     def __init__(
         self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
@@ -47,7 +50,7 @@ class CudaContext:
         self._device = device
         self._program = program
         self._weights = weights
-        self._as_codes = experts.kept_as_codes(program.ops, (), weights)
+        self.as_codes = experts.kept_as_codes(program.ops, (), weights)
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
         self.standing = _standing(device, program, options, self._counts_shape)
@@ -114,7 +117,7 @@ class CudaContext:
     def launches_by_op(self, extent: Extent) -> list[list[Launch]]:
         """The launches of a run of that extent, for each operation of the program."""
         launches = self.begin(extent)
-        launches.as_codes = self._as_codes
+        launches.as_codes = self.as_codes
         found = []
         for op in self._program.ops:
             first = len(launches.collected)
