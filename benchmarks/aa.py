@@ -22,10 +22,11 @@ from pathlib import Path
 from harness.config import expand, load_config
 from harness.config.types import Expansion
 from harness.records.record import Record
+from harness.report.speeds import same_rounds
 from harness.runner.ab import execute_ab
 from harness.runner.noise import against_itself, twins
 from harness.runner.progress import Silent
-from harness.stats.paired import compare
+from harness.stats.paired import PairedResult, compare
 from harness.stats.strata import compare_strata
 
 HERE = Path(__file__).parent
@@ -39,7 +40,8 @@ tests: [{{pp: 64}}, {{tg: 8}}]
 fake: {{noise: 0.005, seed: SEED, effects: [{{axis: merge_up_gate, value: on, factor: {1 + SHARE}}}]}}
 """
 BUSY_S = 4
-Pairs = list[tuple[list[int], list[int]]]
+Pairs = tuple[list[int], list[int], list[int]]
+"""Times of both sides, and which pair of processes took them."""
 
 
 def smoke(*settings: str) -> Expansion:
@@ -68,20 +70,27 @@ def sides(records: tuple[Record, ...]) -> tuple[tuple[Record, Record], ...]:
     return twins(records) or tuple(zip(records[::2], records[1::2], strict=True))
 
 
-def pairs(records: tuple[Record, ...]) -> Pairs:
+def pairs(records: tuple[Record, ...]) -> list[Pairs]:
     """Per row: the times of the rounds that count."""
     found = []
     for one, other in sides(records):
         for a, b in zip(one.rows, other.rows, strict=True):
-            well = [(x.total_ns, y.total_ns) for x, y in zip(a.samples, b.samples, strict=True) if x.state == "ok"]
+            well = same_rounds(a, b)
             if len(well) > 1:
-                found.append(([x for x, _ in well], [y for _, y in well]))
+                found.append(
+                    ([x.total_ns for x, _ in well], [y.total_ns for _, y in well], [x.process for x, _ in well])
+                )
     return found
 
 
-def told(rows: Pairs) -> str:
+def whole(rows: list[Pairs]) -> PairedResult:
+    """What a run says."""
+    return compare_strata([(a, b) for a, b, _ in rows], [processes for *_, processes in rows])
+
+
+def told(rows: list[Pairs]) -> str:
     """The verdict on a run."""
-    return compare_strata(rows).verdict if rows else "CANNOT TELL"
+    return whole(rows).verdict if rows else "CANNOT TELL"
 
 
 def tally(title: str, expansions: list[Expansion]) -> None:
@@ -91,9 +100,12 @@ def tally(title: str, expansions: list[Expansion]) -> None:
     for number, expansion in enumerate(expansions, 1):
         found = pairs(measure(expansion))
         runs[told(found)] += 1
-        rows.update(compare(a, b).verdict for a, b in found)
-        ratios += [compare_strata(found).ratio] if found else []
-        print(f"run {number}: {told(found)}, {sum(len(a) for a, _ in found)} pairs", file=sys.stderr, flush=True)
+        rows.update(compare(*row).verdict for row in found)
+        if found:
+            result = whole(found)
+            ratios.append(result.ratio)
+            said = f"{result.ratio:.4f} [{result.low:.4f}, {result.high:.4f}], {result.n_processes} processes a side"
+            print(f"run {number}: {result.verdict}, {said}, {result.n_pairs} pairs", file=sys.stderr, flush=True)
     took = (time.monotonic() - begin) / 60
     verdicts = ("SAME", "FASTER", "SLOWER", "CANNOT TELL")
     spread = f"{min(ratios):.4f} to {max(ratios):.4f}" if ratios else "-"

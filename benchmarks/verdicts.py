@@ -41,7 +41,7 @@ def at_precision(first: int) -> Stop:
 
 
 def as_planned_after(first: int) -> Stop:
-    return lambda logs: max(first, min(MOST, compare(*sides(logs[:first])).pairs_needed))
+    return lambda logs: max(first, min(MOST, compare(*sides(logs[:first])).needed))
 
 
 def simulate(stop: Stop, effect: float, sd: float) -> tuple[Counter[str], float]:

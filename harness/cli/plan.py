@@ -27,11 +27,11 @@ def plan(
     from harness.config import expand, labels, load_config  # noqa: PLC0415
     from harness.core.plan import format_plan  # noqa: PLC0415
     from harness.core.program.show import format_program  # noqa: PLC0415
-    from harness.runner.order import interleaved  # noqa: PLC0415
+    from harness.runner.order import groups  # noqa: PLC0415
 
     expansion = expand(load_config(config, overrides or ()), only or ())
     say_notes(expansion.notes)
-    cases = interleaved(expansion.cases)
+    cases = [case for group in groups(expansion.cases) for case in group]
     found = outlooks(cases, labels(cases))
     put("\n".join([*case_table(found), "", *totals(found)]))
     for title, planned in distinct_plans(found) if tensors or program else ():

@@ -25,8 +25,9 @@ class RunProgress:
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = labels
         self._width = max(map(len, labels.values()), default=0)
-        self._place = self._head = ""
-        self._began = time.monotonic()
+        self._head = ""
+        self._n_cases = self._n_done = 0
+        self._began: float | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -44,12 +45,12 @@ class RunProgress:
     def run_started(self, run_dir: Path, n_cases: int, n_done: int) -> None:
         done = f", {n_done} of them measured before" if n_done else ""
         say(f"{n_cases} case{'s' if n_cases != 1 else ''}{done}, into {run_dir}")
+        self._n_cases, self._n_done = n_cases, n_done
 
     def case_started(self, case: Case, index: int, n_cases: int, eta_ns: int | None) -> None:
-        self._place = f"{index:>{len(str(n_cases))}}/{n_cases}"
         left = f", about {say_duration(eta_ns)} left" if eta_ns else ""
-        self._head = f"{self._place}  {self._label(case)}{left}"
-        self._began = time.monotonic()
+        self._head = f"{_place(index, n_cases)}  {self._label(case)}{left}"
+        self._began = self._began or time.monotonic()
         self._draw("")
 
     def phase(self, _case: Case, phase: str) -> None:
@@ -60,8 +61,12 @@ class RunProgress:
         self._draw(f"{row}, sample {n_taken}: {_speed(sample)}{state}")
 
     def case_done(self, record: Record) -> None:
-        took = say_duration(max(1, round((time.monotonic() - self._began) * 1e9)))
-        said = f"{self._place}  {self._label(record.case):<{self._width}}  {record.status}, {took}"
+        """Cases that took turns are done one right after the other; their time stands with the first."""
+        self._n_done += 1
+        began, self._began = self._began, None
+        took = "" if began is None else f", {say_duration(max(1, round((time.monotonic() - began) * 1e9)))}"
+        place = _place(self._n_done, self._n_cases)
+        said = f"{place}  {self._label(record.case):<{self._width}}  {record.status}{took}"
         say(f"{said}\n    {record.error.message}" if record.error else said)
 
     def note(self, text: str) -> None:
@@ -78,11 +83,7 @@ class RunProgress:
 
 
 class TurnsProgress(RunProgress):
-    """Of a comparison: cases are measured together, so a finished one is counted and not timed."""
-
-    def run_started(self, run_dir: Path, n_cases: int, n_done: int) -> None:
-        super().run_started(run_dir, n_cases, n_done)
-        self._n_cases, self._n_done = n_cases, n_done
+    """Of a comparison: all its tests share their workers, so a finished case is counted and not timed."""
 
     def case_started(self, case: Case, index: int, n_cases: int, _eta_ns: int | None) -> None:
         self._head = f"worker {index} of {n_cases}  {self._label(case)}"
@@ -91,11 +92,9 @@ class TurnsProgress(RunProgress):
         self._head = self._label(case)
         super().sample(case, row, n_taken, sample)
 
-    def case_done(self, record: Record) -> None:
-        self._n_done += 1
-        why = f"\n    {record.error.message}" if record.error else ""
-        place = f"{self._n_done:>{len(str(self._n_cases))}}/{self._n_cases}"
-        say(f"{place}  {self._label(record.case)}  {record.status}{why}")
+
+def _place(number: int, n_cases: int) -> str:
+    return f"{number:>{len(str(n_cases))}}/{n_cases}"
 
 
 def _speed(sample: Sample) -> str:

@@ -15,6 +15,7 @@ from harness.errors import ResultError
 
 if TYPE_CHECKING:
     from harness.cli.sides import Side
+    from harness.records.case import Case
     from harness.records.record import Record
 
 app = command_app()
@@ -42,7 +43,7 @@ def reproduce(
         return
     if old.imported_from:
         raise ResultError(f"{record}: imported from {old.imported_from}; there is nothing here that could measure it")
-    new, interrupted = _measure(old, results, sessions)
+    new, interrupted = _measure(old, _company(record, old, results), results, sessions)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if not new.measures:
@@ -86,7 +87,21 @@ def _record(asked: str, results: Path) -> "Record":
     return found[0]
 
 
-def _measure(old: "Record", results: Path, sessions: int) -> "tuple[Side, bool]":
+def _company(asked: str, old: "Record", results: Path) -> "tuple[Case, ...]":
+    """The case and those it took turns with when it was measured, as far as its run is still there."""
+    from harness.errors import RunError  # noqa: PLC0415
+    from harness.runner.order import company  # noqa: PLC0415
+    from harness.store.runs import find_run, read_info  # noqa: PLC0415
+
+    path = Path(asked)
+    try:
+        info = read_info(path.parent if path.is_file() else find_run(old.run, results))
+    except (ResultError, RunError):
+        return (old.case,)
+    return company({old.case.case_id}, info.cases) or (old.case,)
+
+
+def _measure(old: "Record", cases: "tuple[Case, ...]", results: Path, sessions: int) -> "tuple[Side, bool]":
     from harness.cli.progress import RunProgress  # noqa: PLC0415
     from harness.cli.sides import Side  # noqa: PLC0415
     from harness.config import Expansion, labels  # noqa: PLC0415
@@ -95,14 +110,15 @@ def _measure(old: "Record", results: Path, sessions: int) -> "tuple[Side, bool]"
     from harness.store.measures import measures  # noqa: PLC0415
     from harness.store.runs import RERUN_NOTE  # noqa: PLC0415
 
-    case = old.case
     note = Note(RERUN_NOTE, old.run)
-    expansion = Expansion(name=f"{case.config}-reproduced", cases=(case,), notes=(note,), text="")
+    expansion = Expansion(name=f"{old.case.config}-reproduced", cases=cases, notes=(note,), text="")
+    names = {case.case_id: label for case, label in zip(cases, labels(cases), strict=True)}
     found = []
     for _ in range(sessions):
-        with RunProgress({case.case_id: labels((case,))[0]}) as progress:
+        with RunProgress(names) as progress:
             outcome = execute(expansion, results, None, ("harness", *sys.argv[1:]), progress)
-        found += [measure for record in outcome.records for measure in measures(record) if measure.value is not None]
+        again = [record for record in outcome.records if record.case.case_id == old.case.case_id]
+        found += [measure for record in again for measure in measures(record) if measure.value is not None]
         if outcome.interrupted:
             return Side("now", tuple(found)), True
     return Side(f"now, {sessions} sessions", tuple(found)), False

@@ -27,21 +27,25 @@ def obstacle(info: "RunInfo") -> str:
 
 
 def measure_again(evidence: Evidence, series: Collection[str], results: Path, times: int) -> bool:
-    """Measure the cases of `series` in `times` runs below `results`. False if interrupted. Errors: RunError."""
+    """Measure the cases of `series`, in turns with their opponents as before, in `times` runs below `results`.
+
+    False if interrupted. Errors: RunError.
+    """
     from harness.cli.progress import RunProgress  # noqa: PLC0415
     from harness.config import Expansion, labels  # noqa: PLC0415
     from harness.records.case import Note  # noqa: PLC0415
+    from harness.runner.order import company  # noqa: PLC0415
     from harness.runner.run import execute  # noqa: PLC0415
     from harness.store.runs import RERUN_NOTE, read_run  # noqa: PLC0415
 
     info = read_run(evidence.run.run, results).info
     wanted = {track.tonight.case_id for track in evidence.tracks if track.key.series_id in series}
-    cases = tuple(case for case in info.cases if case.case_id in wanted)
+    cases = company(wanted, info.cases)
     note = Note(RERUN_NOTE, info.run)
     expansion = Expansion(name=f"{info.config_name}-again", cases=cases, notes=(note,), text=info.config_text)
     names = {case.case_id: label for case, label in zip(cases, labels(cases), strict=True)}
     for number in range(times):
-        say(f"{len(series)} suspects in {len(cases)} cases, fresh session {number + 1} of {times}")
+        say(f"{len(series)} suspects in {len(wanted)} cases, fresh session {number + 1} of {times}")
         with RunProgress(names) as progress:
             outcome = execute(expansion, results, None, ("harness", *sys.argv[1:]), progress)
         if outcome.interrupted:

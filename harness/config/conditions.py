@@ -42,6 +42,8 @@ def _differences(before: Settings, after: Settings) -> Iterator[str]:
         yield f"precision {100 * other.precision:g} % instead of {100 * one.precision:g} %"
     if one.max_samples != other.max_samples:
         yield f"at most {other.max_samples} samples instead of {one.max_samples}"
+    if one.processes != other.processes:
+        yield f"{other.processes} processes per side instead of {one.processes}"
 
 
 def _say_all(name: str, values: tuple[object, ...]) -> str:

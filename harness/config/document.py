@@ -89,6 +89,7 @@ _CHANGEABLE: dict[str, Field] = {
     "samples": Field(
         Record({"min": Field(Whole(1, 10_000), "fewest"), "max": Field(Whole(1, 10_000), "most")}), "samples per figure"
     ),
+    "processes": Field(Whole(1, 100), "fresh processes per side of a comparison, which share samples and time"),
     "deadline": Field(_DURATION, "a case that takes longer is ended"),
     "fake": Field(Script(), "script of the fake engine"),
 }
@@ -98,7 +99,7 @@ _SET = Record(
     {name: field for name, field in AXES.items() if name not in {"engine", "device"}} | _CHANGEABLE,
     ALIASES,
     FOREIGN,
-    "a mapping of axes, tests, precision, time_budget, samples, deadline or fake",
+    "a mapping of axes, tests, precision, time_budget, samples, processes, deadline or fake",
 )
 
 _WHEN = Record(

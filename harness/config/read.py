@@ -20,7 +20,12 @@ from harness.config.types import Changes, Condition, Config, ModelEntry, Peer, P
 from harness.errors import ConfigError
 from harness.records.case import StandIn
 
-_SAMPLING = {"precision": "precision", "time_budget": "time_budget_ns", "deadline": "deadline_ns"}
+_SAMPLING = {
+    "precision": "precision",
+    "time_budget": "time_budget_ns",
+    "processes": "processes",
+    "deadline": "deadline_ns",
+}
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -83,6 +83,8 @@ class FakeEngine:
         self._factor = float(np.prod([effect.factor for effect in effects]))
         self._logits_kinds = tuple(effect.logits for effect in effects)
         self._random = np.random.default_rng([script.seed, *case.case_id.encode()])
+        if script.process_noise:
+            self._factor *= float(np.exp(script.process_noise * self._random.standard_normal()))
         self._reach("load")
         total_ns = self._spend(script.load_ns)
         open_ns, first_ns = total_ns // 10, total_ns // 10

@@ -55,6 +55,8 @@ class Effect:
 class Script:
     """Times are nanoseconds. Noise, drift and depth are relative; `warmup` multiplies the first calls of each kind.
 
+    `noise` is drawn for every call, `process_noise` once for each process.
+
     clock "virtual": nothing sleeps, the reported times are the scripted ones and the clock of the sampling loop moves
     with them. clock "real": the engine sleeps that long and reports what the monotonic clock says.
     `contended`, `throttled`: numbers of timed calls, counted over the case, during which the probe reports trouble.
@@ -68,6 +70,7 @@ class Script:
     decode_token_ns: int = 1_000_000
     depth_slope: float = 0.0001
     noise: float = 0.0
+    process_noise: float = 0.0
     drift: float = 0.0
     warmup: tuple[float, ...] = ()
     seed: int = 0

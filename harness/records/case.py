@@ -76,13 +76,18 @@ class Test:
 
 @dataclass(frozen=True)
 class Sampling:
-    """When a measurement has enough samples: relative half-width `precision` of the mean's interval, or a bound."""
+    """When a measurement has enough samples: relative half-width `precision` of the mean's interval, or a bound.
+
+    `processes`: how many fresh processes each side of a comparison has, one after another, which share the samples and
+    the time. A case without an opponent has one.
+    """
 
     precision: float = 0.005
     time_budget_ns: int = 600_000_000_000
     min_samples: int = 3
     max_samples: int = 50
     deadline_ns: int = 1_800_000_000_000
+    processes: int = 4
 
 
 @dataclass(frozen=True)

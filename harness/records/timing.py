@@ -58,6 +58,7 @@ class Sample:
     energy_why: str = ""
     telemetry: Mapping[str, float] = field(default_factory=dict)  # means and peaks, e.g. gpu0.power_w
     disturbed_by: str = ""
+    process: int = 0  # which of the case's processes took it; sides of a comparison share the number
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from harness.records.axes import Axes
 from harness.records.record import Record
 from harness.records.timing import Row
 from harness.report import numbers
-from harness.report.speeds import is_valid
+from harness.report.speeds import is_valid, same_rounds
 from harness.report.table import Cell, Column, Table, Tone, nothing, number, words
 from harness.report.variants import axis_text
 from harness.stats.paired import PairedResult, compare
@@ -109,8 +109,8 @@ def _line(duel: Duel) -> tuple[Cell, ...]:
 
 
 def _verdict_text(duel: Duel) -> str:
-    if duel.result is not None and duel.result.pairs_needed:
-        return f"{duel.verdict}, about {numbers.count(duel.result.pairs_needed)} pairs would"
+    if duel.result is not None and duel.result.needed:
+        return f"{duel.verdict}, {numbers.settling(duel.result)}"
     return duel.verdict
 
 
@@ -136,12 +136,12 @@ def _duels(base: Record, other: Record, group: Sequence[Record], records: Sequen
 
 
 def _measured(named: tuple[str, str], sides: tuple[str, str], equivalence: str, base: Row, other: Row) -> Duel:
-    pairs = [(a, b) for a, b in zip(base.samples, other.samples, strict=False) if a.state == b.state == "ok"]
+    pairs = same_rounds(base, other)
     if not pairs:
         why = "no pair was undisturbed; end what else runs here, or allow more time"
         return Duel(*named, base.test, *sides, "CANNOT TELL", why, equivalence)
     a_ns, b_ns = [a.total_ns for a, _ in pairs], [b.total_ns for _, b in pairs]
-    result = compare(a_ns, b_ns)
+    result = compare(a_ns, b_ns, [a.process for a, _ in pairs])
     tokens = base.n_prompt + base.n_gen
     speeds = [tokens * 1e9 * len(times) / sum(times) if tokens else None for times in (a_ns, b_ns)]
     return Duel(*named, base.test, *sides, result.verdict, base.stopped_by, equivalence, result, *speeds)

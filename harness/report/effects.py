@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.records.record import Record
-from harness.records.timing import Row
-from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_interval
+from harness.records.timing import Row, Sample
+from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_interval, same_rounds
 from harness.report.variants import Group, Pair
 from harness.stats.paired import PairedResult
 from harness.stats.strata import compare_strata
@@ -72,18 +72,20 @@ def speed_effect(base: Speed, other: Speed) -> PairedResult:
 
 def _compare(sides: Sequence[tuple[Speed, Speed]]) -> PairedResult:
     basis = _basis(sides)
-    strata = [_pairs(base.row, other.row) for base, other in sides]
-    result = compare_strata(strata, process_sd=ASSUMED_SD if basis == "processes" else 0.0)
-    return replace(result, verdict="CANNOT TELL", pairs_needed=0) if basis == "disturbed" else result
+    chosen = [_pairs(base.row, other.row) for base, other in sides]
+    strata = [([a.total_ns for a, _ in pairs], [b.total_ns for _, b in pairs]) for pairs in chosen]
+    if basis == "processes":
+        result = compare_strata(strata, process_sd=ASSUMED_SD)
+    else:
+        result = compare_strata(strata, [[a.process for a, _ in pairs] for pairs in chosen])
+    return replace(result, verdict="CANNOT TELL", needed=0) if basis == "disturbed" else result
 
 
-def _pairs(base: Row, other: Row) -> tuple[list[int], list[int]]:
-    """Times of the same round where both sides took turns and count; else of the counted samples in their order."""
+def _pairs(base: Row, other: Row) -> Sequence[tuple[Sample, Sample]]:
+    """Samples of the same round where both sides took turns and count; else the counted ones in their order."""
     in_rounds = _interleaved(base, other) and len(base.samples) == len(other.samples)
-    rounds = list(zip(base.samples, other.samples, strict=True)) if in_rounds else []
-    good = [(a, b) for a, b in rounds if a.state == b.state == "ok" and a.total_ns > 0 and b.total_ns > 0]
-    chosen = good or list(zip(counted(base), counted(other), strict=False))
-    return [a.total_ns for a, _ in chosen], [b.total_ns for _, b in chosen]
+    rounds = same_rounds(base, other) if in_rounds else ()
+    return rounds or tuple(zip(counted(base), counted(other), strict=False))
 
 
 def _basis(sides: Sequence[tuple[Speed, Speed]]) -> Basis:

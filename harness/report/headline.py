@@ -92,8 +92,8 @@ def _verdict(effect: Effect) -> Verdict:
         return Verdict(name, "?", "", "cannot tell", "warn")
     words = {"FASTER": "faster", "SLOWER": "slower", "SAME": "the same", "CANNOT TELL": "cannot tell"}
     word = words[result.verdict]
-    if result.pairs_needed:
-        word += f": about {numbers.count(result.pairs_needed)} pairs would settle it"
+    if result.needed:
+        word += f": {numbers.settling(result)} settle it"
     interval = f"{numbers.change_interval(result.low, result.high)} %"
     return Verdict(name, numbers.change(result.ratio), interval, word, MOODS[result.verdict])
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from harness.stats.paired import PairedResult
+
 NOTHING = "–"
 
 
@@ -90,6 +92,11 @@ def _end(ratio: float, digits: int) -> str:
     if not math.isfinite(ratio):
         return "∞"
     return "−∞" if ratio <= 0 else fixed((ratio - 1) * 100, digits)
+
+
+def settling(result: PairedResult) -> str:
+    """What would settle an open verdict: "about 30 pairs would", "about 9 fresh processes a side would"."""
+    return f"about {count(result.needed)} {'fresh processes a side' if result.n_processes > 1 else 'pairs'} would"
 
 
 def spans(numbers: Sequence[int]) -> str:

@@ -79,6 +79,12 @@ def counted(row: Row) -> tuple[Sample, ...]:
     return tuple(sample for sample in row.counted if sample.total_ns > 0 and sample.n_tokens > 0)
 
 
+def same_rounds(base: Row, other: Row) -> tuple[tuple[Sample, Sample], ...]:
+    """The samples of two sides that took turns, paired by round; rounds that something disturbed are left out."""
+    pairs = zip(base.samples, other.samples, strict=False)
+    return tuple((a, b) for a, b in pairs if a.state == b.state == "ok" and a.total_ns > 0 and b.total_ns > 0)
+
+
 def speeds(records: Iterable[Record]) -> tuple[Speed, ...]:
     """Every speed of the valid records, in the order measured."""
     found = (speed_of(row, record.run) for record in records if is_valid(record) for row in record.rows)

@@ -19,8 +19,8 @@ from harness.runner.patience import Patience
 from harness.runner.progress import Progress
 from harness.runner.proofs import Proofs
 from harness.runner.run import RunOutcome, opened
-from harness.runner.sequence import Site
 from harness.runner.side import Side
+from harness.runner.site import Site
 from harness.store.runs import write_record
 
 
@@ -58,8 +58,14 @@ class _Comparisons:
             if self.site.interrupt.wanted:
                 return
             if (prepared := self._with_files(sides)) is not None:
-                Contest(self.site, tuple(map(Side, prepared)), proofs, self._keep, self._note).run()
+                self._contest(tuple(map(Side, prepared)), proofs)
         proofs.remove_logits()
+
+    def _contest(self, sides: tuple[Side, ...], proofs: Proofs) -> None:
+        def started(case: Case, place: int) -> None:
+            self.site.progress.case_started(case, place, len(sides), None)
+
+        Contest(self.site, sides, proofs, started, self._keep, self._note).run()
 
     def _with_files(self, sides: Sequence[tuple[Case, ...]]) -> list[tuple[Case, ...]] | None:
         """The sides with their model's file; None, and every case failed, if there is none to be had."""

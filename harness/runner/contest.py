@@ -1,6 +1,8 @@
 """A contest: every variant of a comparison in a live worker of its own, all of them taking turns at every row.
 
-A side that fails drops out; without its first side, the baseline, or with that side alone a contest is over.
+Two live workers differ for as long as they live, so a contest has several sittings, each with fresh workers: what is
+found in all of them is the variant's. A side that fails drops out; without its first side, the baseline, or with that
+side alone a contest is over.
 """
 
 import time
@@ -17,9 +19,9 @@ from harness.runner.live import LiveWorker
 from harness.runner.measure import Measurement
 from harness.runner.order import groups, variant
 from harness.runner.proofs import Proofs
-from harness.runner.rounds import Round, order, settled, why_stop
-from harness.runner.sequence import Site
+from harness.runner.rounds import Round, order, settled, share, why_stop
 from harness.runner.side import Side, rows
+from harness.runner.site import Site
 
 MEMINFO = Path("/proc/meminfo")
 SPARE_BYTES = 1 << 30
@@ -51,11 +53,16 @@ def turns(cases: Sequence[Case]) -> tuple[Turn, ...]:
 
 @dataclass
 class Contest:
-    """Measures the cases of its sides; `done` is given each record as soon as it is final, `note` what workers say."""
+    """Measures the cases of its sides.
+
+    `started` hears whose worker is started and its number from 1; `done` is given each record as soon as it is final,
+    `note` what workers say.
+    """
 
     site: Site
     sides: tuple[Side, ...]
     proofs: Proofs
+    started: Callable[[Case, int], None]
     done: Callable[[Record], None]
     note: Callable[[str], None]
     _obstacle: Failure | None = None
@@ -65,28 +72,40 @@ class Contest:
         """Errors: RunError if a record cannot be written."""
         try:
             self._obstacle = lacks_memory(self.sides)
-            if self._obstacle is None:
-                self._load()
-                self._measure()
+            sittings = max(case.sampling.processes for case in self.sides[0].cases)
+            for sitting in range(sittings if self._obstacle is None else 0):
+                self._load(sitting)
+                self._measure(sitting, last=sitting == sittings - 1)
+                if not self._goes_on():
+                    break
+                self._close()
         finally:
-            for side in self.sides:
-                side.close()
+            self._close()
         for side in self.sides:
             self._hand_over_rest(side)
 
-    def _load(self) -> None:
-        """Start the workers one after another, the baseline first: the others' logits are compared with its."""
+    def _close(self) -> None:
         for side in self.sides:
-            if not self.site.interrupt.wanted and (side is self.sides[0] or self.sides[0].alive):
-                self._start(side)
+            side.close()
 
-    def _start(self, side: Side) -> None:
+    def _load(self, sitting: int) -> None:
+        """Start the workers one after another: at first the baseline, whose logits the others' are compared with.
+
+        Who starts first may get the better memory, so every second sitting starts with the last. A side that failed
+        in an earlier sitting stays out.
+        """
+        well = [side for side in self.sides if side.well]
+        for side in well if sitting % 2 == 0 else well[::-1]:
+            if not self.site.interrupt.wanted and self.sides[0].well:
+                self._start(side, sitting)
+
+    def _start(self, side: Side, sitting: int) -> None:
         """With the context that its longest test needs, and time for all of them."""
         case = max(side.cases, key=lambda case: context_tokens(case.test))
         deadline_ns = sum(case.sampling.deadline_ns for case in side.cases) * len(self.sides)
         case = replace(case, sampling=replace(case.sampling, deadline_ns=deadline_ns))
         side.equivalence = self.proofs.known(case.case_id) or side.equivalence
-        self.site.progress.case_started(case, self.sides.index(side) + 1, len(self.sides), None)
+        self.started(case, self.sides.index(side) + 1)
 
         def hear(event: Event) -> None:
             side.hear(event)
@@ -96,23 +115,24 @@ class Contest:
                 self.note(event.text)
 
         task = self.proofs.task(case.case_id)
-        side.worker = LiveWorker(case, task, deadline_ns, self.site.patience, self.site.interrupt, hear)
+        lived = replace(case, case_id=f"{case.case_id}.{sitting}")  # a name of its own: a fake draws its noise by it
+        side.worker = LiveWorker(lived, task, deadline_ns, self.site.patience, self.site.interrupt, hear)
         side.worker.ready()
         self.proofs.learn(case.case_id, side.equivalence)
 
-    def _measure(self) -> None:
-        """Every row by all sides that are left, then the records of the cases that are complete with it."""
+    def _measure(self, sitting: int, *, last: bool) -> None:
+        """Every row by all sides that are left; in the last sitting also the records of the cases it completes."""
         left = list(turns(self.sides[0].cases))
-        left_ns = sum(case.sampling.time_budget_ns for side in self.sides for case in side.cases)
+        left_ns = sum(case.sampling.time_budget_ns // case.sampling.processes for s in self.sides for case in s.cases)
         while left and self._goes_on():
             turn = left[0]
-            left_ns = max(0, left_ns - self._take_turns(turn, left_ns // len(left)))
+            left_ns = max(0, left_ns - self._take_turns(turn, sitting, left_ns // len(left)))
             del left[0]
-            for side in self.sides:
+            for side in self.sides if last else ():
                 if side.complete(case := side.cases[turn.test]):
                     self._hand_over(side.record(case, interrupted=False))
 
-    def _take_turns(self, turn: Turn, budget_ns: int) -> int:
+    def _take_turns(self, turn: Turn, sitting: int, budget_ns: int) -> int:
         """Rounds of one row until they say enough, or too few sides are left. Nanoseconds of the budget used.
 
         The budget's clock starts after the first round, in which caches are filled, however long that takes.
@@ -121,7 +141,7 @@ class Contest:
         taken: list[Round] = []
         reason, begin_ns, before_ns = "", 0, 0
         while not reason and self._goes_on():
-            found = self._round(sides, turn, len(taken))
+            found = self._round(sides, turn, sitting, len(taken))
             if found is None:  # a side has ended: the round is void, and the others go on without it
                 kept = [place for place, side in enumerate(sides) if side.alive]
                 sides, taken = [sides[place] for place in kept], [tuple(old[place] for place in kept) for old in taken]
@@ -129,23 +149,23 @@ class Contest:
             taken = settled([*taken, found])
             now_ns = time.monotonic_ns()
             begin_ns, before_ns = begin_ns or now_ns, before_ns or now_ns
-            sampling = sides[0].cases[turn.test].sampling
+            sampling = share(sides[0].cases[turn.test].sampling)
             reason = why_stop(taken, sampling, now_ns - begin_ns, now_ns - before_ns, budget_ns)
             before_ns = now_ns
         if reason:
             for side, samples in zip(sides, zip(*taken, strict=True), strict=True):
-                side.finish_row(side.cases[turn.test], turn.row, samples, reason)
+                side.add(side.cases[turn.test], turn.row, samples, reason)
         return before_ns - begin_ns
 
-    def _round(self, sides: Sequence[Side], turn: Turn, index: int) -> Round | None:
+    def _round(self, sides: Sequence[Side], turn: Turn, sitting: int, index: int) -> Round | None:
         """One sample of every side, the order changing from round to round; None if a side has ended."""
         found: dict[int, Sample] = {}
-        for place in order(len(sides), index):
+        for place in order(len(sides), sitting + index):
             case = sides[place].cases[turn.test]
             sample = sides[place].take(case, turn.row)
             if sample is None:
                 return None
-            found[place] = sample
+            found[place] = replace(sample, process=sitting)
             self.site.progress.sample(case, turn.row.name, index + 1, sample)
         return tuple(found[place] for place in range(len(sides)))
 

@@ -1,9 +1,6 @@
-"""The order of a run's cases: the sides of a comparison next to each other, A B then B A, so that drift cancels.
+"""The order of a run's cases: the sides of a comparison together, its first side being the baseline."""
 
-A comparison's first side is its baseline, and goes first the first time: the others' logits are compared with its.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.records.axes import Axes
@@ -24,15 +21,9 @@ def variant(case: Case) -> Variant:
     return Variant(case.model, case.axes, case.fake)
 
 
-def interleaved(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """`cases` with those of one comparison together, every second group of the same baseline backwards."""
-    ordered: list[Case] = []
-    seen: dict[Variant, int] = {}
-    for group in groups(cases):
-        baseline = variant(group[0])
-        seen[baseline] = seen.get(baseline, 0) + 1
-        ordered += group if seen[baseline] % 2 else reversed(group)
-    return tuple(ordered)
+def company(wanted: Collection[str], cases: Sequence[Case]) -> tuple[Case, ...]:
+    """The cases of those ids with all that they are compared with: measured again, a side needs its opponents."""
+    return tuple(case for group in groups(cases) if any(c.case_id in wanted for c in group) for case in group)
 
 
 def groups(cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:

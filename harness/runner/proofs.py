@@ -30,6 +30,10 @@ class Proofs:
         for record in records:
             self.learn(record.case.case_id, record.equivalence)
 
+    def baseline(self, case_id: str) -> str:
+        """The case whose logits a case's are compared with: the first of its comparison."""
+        return self._baseline[case_id].case_id
+
     def task(self, case_id: str) -> LogitsTask | None:
         """What the worker of a case has to do before it times; None where nothing is left to prove."""
         case, baseline = self._cases[case_id], self._baseline[case_id]

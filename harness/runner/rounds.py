@@ -1,8 +1,10 @@
 """Rounds: one sample from every side, next to each other in time. A round counts for all its sides or for none.
 
 Two sides go A B, B A, A B: what drifts drifts under both alike. More sides rotate, every second cycle backwards.
+Rounds are judged among those of the same processes; `share` says what each of several such sets has to reach.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,6 +33,18 @@ def settled(rounds: Sequence[Round]) -> list[Round]:
     paired = [_disturbed_together(found) for found in rounds]
     sides = [mark_warmup(side) for side in zip(*paired, strict=True)]
     return [_warm_together(found) for found in zip(*sides, strict=True)]
+
+
+def share(sampling: Sampling) -> Sampling:
+    """What one set of processes has to reach if all together are to reach `sampling`."""
+    n = sampling.processes
+    return replace(
+        sampling,
+        precision=sampling.precision * math.sqrt(n),
+        min_samples=max(1, math.ceil(sampling.min_samples / n)),
+        max_samples=max(FEWEST_ON_BUDGET, math.ceil(sampling.max_samples / n)),
+        processes=1,
+    )
 
 
 def good(rounds: Sequence[Round]) -> list[Round]:

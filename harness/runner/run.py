@@ -14,7 +14,8 @@ from harness.runner.interrupt import Interrupt
 from harness.runner.models import ModelFiles
 from harness.runner.patience import Patience
 from harness.runner.progress import Progress
-from harness.runner.sequence import CaseSequence, Site
+from harness.runner.sequence import CaseSequence
+from harness.runner.site import Site
 from harness.runner.survey import surveyed
 from harness.store.files import DISK, Disk, locked, sweep_temporaries
 from harness.store.runs import INFO, LOCK, create_run, find_run, read_info, write_info

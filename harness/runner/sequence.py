@@ -1,40 +1,31 @@
-"""The cases of an open run folder, one after another. When `case_done` is told of a record, that record is on disk."""
+"""The cases of an open run folder. When `case_done` is told of a record, that record is on disk.
 
+Cases of one comparison take turns in live workers, as far as that goes; a case that has no opponent, or lost it, is
+measured alone. So a case that dies costs itself.
+"""
+
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from harness.errors import ResultError, RunError
 from harness.records.case import Case
-from harness.records.record import Equivalence, Failure, Record, RunInfo, Status
+from harness.records.record import Equivalence, Failure, Record, Status
+from harness.runner.contest import Contest
 from harness.runner.eta import Eta
 from harness.runner.events import Event, Note, Phase, Sampled
 from harness.runner.gather import Gathered, record_of, unmeasured, with_run
 from harness.runner.identity import resume_key
-from harness.runner.interrupt import Interrupt
 from harness.runner.job import Job
 from harness.runner.measure import Measurement
 from harness.runner.models import ModelFiles
-from harness.runner.order import interleaved
-from harness.runner.patience import Patience
-from harness.runner.progress import Progress
+from harness.runner.order import groups
 from harness.runner.proofs import Proofs
+from harness.runner.side import Side
+from harness.runner.site import Site
 from harness.runner.supervise import supervise
-from harness.store.files import Disk
 from harness.store.runs import read_record, record_path, write_record
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a run happens and who is told."""
-
-    run_dir: Path
-    info: RunInfo
-    disk: Disk
-    patience: Patience
-    interrupt: Interrupt
-    progress: Progress
 
 
 @dataclass
@@ -52,19 +43,57 @@ class CaseSequence:
         done = self._kept(cases)
         proofs = Proofs(cases, self.site.run_dir, done.values())
         self.site.progress.run_started(self.site.run_dir, len(cases), len(done))
-        left = [case for case in interleaved(cases) if case.case_id not in done]
-        while left and not self.site.interrupt.wanted:
-            case = left[0]
-            eta_ns = self.eta.left_ns(left)
-            self.site.progress.case_started(case, len(done) + 1, len(cases), eta_ns)
-            record = self._measure(case, proofs)
-            write_record(self.site.run_dir, record, self.site.disk)
-            self.site.progress.case_done(record)
-            done[case.case_id] = record
-            del left[0]
-        if not left and not self.site.interrupt.wanted:
+        groups_left = [tuple(case for case in group if case.case_id not in done) for group in groups(cases)]
+        for group in groups_left:
+            if len(group) > 1 and not self.site.interrupt.wanted:
+                self._in_turns(group, proofs, cases, done)
+            for case in group:
+                if case.case_id not in done and not self.site.interrupt.wanted:
+                    self._tell_started(case, 1, cases, done)
+                    self._keep(self._measure(case, proofs), done)
+        if not self.site.interrupt.wanted:
             proofs.remove_logits()
         return tuple(done[case.case_id] for case in cases if case.case_id in done)
+
+    def _tell_started(self, case: Case, place: int, cases: Sequence[Case], done: Mapping[str, Record]) -> None:
+        """`place`: from 1, among the cases that are measured together."""
+        left_ns = self.eta.left_ns(left for left in cases if left.case_id not in done)
+        self.site.progress.case_started(case, len(done) + place, len(cases), left_ns)
+
+    def _keep(self, record: Record, done: dict[str, Record]) -> None:
+        """Errors: RunError."""
+        write_record(self.site.run_dir, record, self.site.disk)
+        self.site.progress.case_done(record)
+        done[record.case.case_id] = record
+
+    def _in_turns(self, group: Sequence[Case], proofs: Proofs, cases: Sequence[Case], done: dict[str, Record]) -> None:
+        """Measure those cases of a comparison that can take turns; what comes to nothing for that is left for later."""
+        sides = tuple(Side((case,)) for case in self._able(group, proofs))
+        if len(sides) < 2 or sides[0].cases[0].case_id != proofs.baseline(group[0].case_id):
+            return
+
+        def started(case: Case, place: int) -> None:
+            self._tell_started(case, place, cases, done)
+
+        def finished(record: Record) -> None:
+            if not _for_want_of_company(record):
+                self._keep(self._finished(record, resume_key(record.case)), done)
+
+        begin_ns = time.monotonic_ns()
+        Contest(self.site, sides, proofs, started, finished, self._note).run()
+        for side in sides:
+            self.eta.learn(side.cases[0], (time.monotonic_ns() - begin_ns) // len(sides))
+            if side.unkillable:
+                self.given_up.add(side.cases[0].axes.device)
+
+    def _able(self, group: Sequence[Case], proofs: Proofs) -> Iterator[Case]:
+        """Those whose worker can be started, with their file."""
+        for case in group:
+            known = proofs.known(case.case_id)
+            if case.axes.device in self.given_up or (known is not None and known.verdict == "INVALID"):
+                continue
+            with contextlib.suppress(RunError):  # said when the case is measured alone
+                yield self.files.with_file(case)
 
     def _kept(self, cases: Sequence[Case]) -> dict[str, Record]:
         """The records of earlier goes that still stand."""
@@ -122,9 +151,21 @@ class CaseSequence:
                 self.site.progress.phase(case, name)
             case Sampled(n_prompt=n_prompt, n_gen=n_gen, n_depth=n_depth, sample=sample):
                 self.site.progress.sample(case, Measurement(n_prompt, n_gen, n_depth).name, n_taken, sample)
-            case Note(text=text) if text not in self.noted:
-                self.noted.add(text)
-                self.site.progress.note(text)
+            case Note(text=text):
+                self._note(text)
+
+    def _note(self, text: str) -> None:
+        """What every worker says is said once."""
+        if text not in self.noted:
+            self.noted.add(text)
+            self.site.progress.note(text)
 
     def _finished(self, record: Record, key: str) -> Record:
         return with_run(record, self.site.info, key)
+
+
+def _for_want_of_company(record: Record) -> bool:
+    """Whether a case may do better alone: its opponents failed, or there was no room for all of them at once."""
+    return record.status == "skipped" or (
+        record.status == "failed" and record.error is not None and record.error.phase == "load"
+    )

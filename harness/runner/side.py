@@ -1,6 +1,7 @@
-"""One side of a contest: the cases of one variant, the live worker that measures them, and what it said of each."""
+"""One side of a contest: the cases of one variant, the live workers that measure them, and what they said of each."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import astuple, dataclass, field
 
 from harness.records.case import Case
 from harness.records.record import Equivalence, Record
@@ -22,7 +23,7 @@ def rows(case: Case) -> tuple[Measurement, ...]:
 
 @dataclass
 class Side:
-    """`cases` are one per test, in the order of the contest's tests. The contest starts the worker."""
+    """`cases` are one per test, in the order of the contest's tests. The contest starts a worker per sitting."""
 
     cases: tuple[Case, ...]
     worker: LiveWorker | None = None
@@ -32,12 +33,23 @@ class Side:
     _sample: Sample | None = None
     _gathered: dict[str, Gathered] = field(default_factory=dict)
     _prices: dict[Measurement, tuple[int, int]] = field(default_factory=dict)
+    _sittings: Counter[tuple[str, Measurement]] = field(default_factory=Counter)
     _open: str = ""
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked for samples."""
         return self.worker is not None and self.worker.end is None
+
+    @property
+    def well(self) -> bool:
+        """Whether it may be started, or started again."""
+        return self.worker is None or self.alive or self._last_words == Done("ok")
+
+    @property
+    def unkillable(self) -> bool:
+        """Whether even SIGKILL did not end its worker."""
+        return self.worker is not None and self.worker.end is not None and self.worker.end.cause == "unkillable"
 
     @property
     def trouble(self) -> str:
@@ -71,15 +83,21 @@ class Side:
             return self._sample
         return None
 
-    def finish_row(self, case: Case, row: Measurement, samples: tuple[Sample, ...], stopped_by: str) -> None:
-        """The row is final."""
+    def add(self, case: Case, row: Measurement, samples: tuple[Sample, ...], stopped_by: str) -> None:
+        """One sitting has taken these samples of a row; of all its reasons to stop, precision is told last."""
+        gathered = self._of(case.case_id)
+        before = [old for old in gathered.rows if (old.n_prompt, old.n_gen, old.n_depth) == astuple(row)]
+        for old in before:
+            gathered.rows.remove(old)
+            samples = (*old.samples, *samples)
+            stopped_by = stopped_by if old.stopped_by == "precision" else old.stopped_by
         macs, n_bytes = self._prices.get(row, (None, None))
-        found = Row(row.n_prompt, row.n_gen, row.n_depth, samples, stopped_by, macs, n_bytes)
-        self._of(case.case_id).take(RowDone(found))
+        gathered.take(RowDone(Row(row.n_prompt, row.n_gen, row.n_depth, samples, stopped_by, macs, n_bytes)))
+        self._sittings[case.case_id, row] += 1
 
     def complete(self, case: Case) -> bool:
-        """Whether every row of `case` is final."""
-        return len(self._of(case.case_id).rows) == len(rows(case))
+        """Whether every row of `case` had all its sittings."""
+        return all(self._sittings[case.case_id, row] == case.sampling.processes for row in rows(case))
 
     def record(self, case: Case, *, interrupted: bool) -> Record:
         """What is known of a case: ok if it is complete, interrupted if its worker was well and it is not."""

@@ -2,11 +2,14 @@
 
 The statistic is the mean of the paired log ratios log(a_ns / b_ns) with a studentised interval. A percentile bootstrap
 of ten pairs, the usual alternative, alarms in 4 % of comparisons of a thing with itself at a nominal 1 %.
+
+Two live processes differ for as long as they live, by where their memory lies: no further pair averages that out. Where
+a comparison has had several pairs of processes, the evidence is the mean of each, and pairs only make the means good.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,15 +24,16 @@ ALARM_CONFIDENCE = 0.99
 SAME_CONFIDENCE = 0.90
 LARGEST_LOG = 700.0
 SETTLE_CHANCE = 0.90
-"""`pairs_needed` is planned so that, if what was seen is so, the verdict falls with this probability."""
+"""`needed` is planned so that, if what was seen is so, the verdict falls with this probability."""
 
 
 @dataclass(frozen=True)
 class PairedResult:
     """`ratio` is the speed of b over the speed of a: 1.02 means b is 2 % faster; the verdict is about b.
 
-    `low` and `high`: the 99 % interval of the ratio (0 and infinity from a single pair). `sd`: standard deviation of a
-    pair's log ratio. `pairs_needed`: in all, to leave CANNOT TELL; 0 beside any other verdict; MOST_PAIRS: hopeless.
+    `low` and `high`: the 99 % interval of the ratio (0 and infinity from a single observation). An observation is a
+    pair, or with `n_processes` above 1 a pair of processes. `sd`: standard deviation of an observation's log ratio.
+    `needed`: observations in all, to leave CANNOT TELL; 0 beside any other verdict; MOST_PAIRS: hopeless.
     """
 
     ratio: float
@@ -37,18 +41,34 @@ class PairedResult:
     high: float
     verdict: Verdict
     n_pairs: int
-    pairs_needed: int
+    needed: int
     sd: float = 0.0
+    n_processes: int = 1
 
 
-def compare(a_ns: Sequence[int], b_ns: Sequence[int], floor: float = 0.005, same: float = 0.01) -> PairedResult:
+def compare(
+    a_ns: Sequence[int],
+    b_ns: Sequence[int],
+    processes: Sequence[int] = (),
+    *,
+    floor: float = 0.005,
+    same: float = 0.01,
+) -> PairedResult:
     """FASTER, SLOWER: the 99 % interval excludes 1 and |ratio - 1| ≥ floor. SAME: the 90 % interval is within 1 ± same.
 
-    `a_ns[i]` and `b_ns[i]` are times of equal work, taken next to each other. FASTER and SLOWER go before SAME. All
-    is symmetric in logarithms, so swapping the sides gives the mirrored verdict.
+    `a_ns[i]` and `b_ns[i]` are times of equal work, taken next to each other by the pair of processes `processes[i]`
+    (empty: one pair of processes took them all). FASTER and SLOWER go before SAME. All is symmetric in logarithms, so
+    swapping the sides gives the mirrored verdict.
     Errors: ValueError for unequal lengths, no pairs, or a time that is not positive.
     """
     logs = log_ratios(a_ns, b_ns)
+    means = process_means(logs, processes)
+    result = compare_observations(logs if len(means) < 2 else np.array(list(means.values())), floor, same)
+    return replace(result, n_pairs=logs.size, n_processes=max(1, len(means)))
+
+
+def compare_observations(logs: NDArray[np.float64], floor: float, same: float) -> PairedResult:
+    """The verdict on log ratios that are independent of each other, each of them a pair."""
     wide, narrow = mean_interval(logs, ALARM_CONFIDENCE), mean_interval(logs, SAME_CONFIDENCE)
     sd = float(logs.std(ddof=1)) if logs.size > 1 else math.inf
     verdict = verdict_of(wide, narrow, floor, same)
@@ -58,7 +78,7 @@ def compare(a_ns: Sequence[int], b_ns: Sequence[int], floor: float = 0.005, same
         high=math.exp(wide.high) if wide.high < LARGEST_LOG else math.inf,
         verdict=verdict,
         n_pairs=logs.size,
-        pairs_needed=pairs_needed_for(wide.mean, sd, floor, same, logs.size) if verdict == "CANNOT TELL" else 0,
+        needed=needed_for(wide.mean, sd, floor, same, logs.size) if verdict == "CANNOT TELL" else 0,
         sd=sd,
     )
 
@@ -83,6 +103,16 @@ def log_ratios(a_ns: Sequence[int], b_ns: Sequence[int]) -> NDArray[np.float64]:
     return np.log(a / b)
 
 
+def process_means(logs: NDArray[np.float64], processes: Sequence[int]) -> dict[int, float]:
+    """The mean log ratio of every pair of processes. Errors: ValueError unless each log has its process, or none."""
+    if not len(processes):
+        return {}
+    if len(processes) != logs.size:
+        raise ValueError(f"{logs.size} pairs cannot be of {len(processes)} processes")
+    numbers = np.asarray(processes)
+    return {int(number): float(logs[numbers == number].mean()) for number in np.unique(numbers)}
+
+
 def verdict_of(wide: Interval, narrow: Interval, floor: float, same: float) -> Verdict:
     if wide.low > 0 and wide.mean >= math.log1p(floor):
         return "FASTER"
@@ -93,8 +123,8 @@ def verdict_of(wide: Interval, narrow: Interval, floor: float, same: float) -> V
     return "CANNOT TELL"
 
 
-def pairs_needed_for(mean: float, sd: float, floor: float, same: float, n_pairs: int) -> int:
-    """The fewest pairs after which, at this mean and spread, one of the three other verdicts is likely."""
+def needed_for(mean: float, sd: float, floor: float, same: float, n_observations: int) -> int:
+    """The fewest observations after which, at this mean and spread, one of the three other verdicts is likely."""
     if not math.isfinite(sd):
         return FEWEST_PAIRS
     routes = [MOST_PAIRS]
@@ -103,4 +133,4 @@ def pairs_needed_for(mean: float, sd: float, floor: float, same: float, n_pairs:
     margin = math.log1p(same) - abs(mean)
     if margin > 0:
         routes.append(pairs_to_confine(margin, sd, SAME_CONFIDENCE))
-    return max(n_pairs + 1, min(routes))
+    return max(n_observations + 1, min(routes))

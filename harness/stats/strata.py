@@ -6,6 +6,7 @@ not thrown together: a gain that differs from depth to depth would look like noi
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from harness.stats.paired import (
     LARGEST_LOG,
     SAME_CONFIDENCE,
     PairedResult,
+    compare_observations,
     log_ratios,
-    pairs_needed_for,
+    needed_for,
+    process_means,
     verdict_of,
 )
 
@@ -26,20 +29,28 @@ MANY = 1_000_000
 
 def compare_strata(
     strata: Sequence[tuple[Sequence[int], Sequence[int]]],
+    processes: Sequence[Sequence[int]] = (),
+    *,
     floor: float = 0.005,
     same: float = 0.01,
     process_sd: float = 0.0,
 ) -> PairedResult:
     """`paired.compare` for the mean over strata (a_ns, b_ns) of equal weight; `n_pairs` counts all pairs.
 
-    mean ± t(sum(n_d - 1)) * s_pooled * sqrt(sum(1 / n_d)) / D, the textbook's interval of a mean of D means with one
-    variance. Sides that are one process each, one after the other, also differ as processes do: `process_sd`, in log
-    units, widens the interval (Welch-Satterthwaite), and no number of pairs would settle what it leaves open.
-    Errors: ValueError without strata or for a stratum `log_ratios` refuses.
+    `processes[i]` are those of stratum i's pairs. With several pairs of processes that took part in every stratum, the
+    mean over the strata of each of them is one observation: what makes two processes differ makes them differ in all
+    strata. Otherwise mean ± t(sum(n_d - 1)) * s_pooled * sqrt(sum(1 / n_d)) / D, the textbook's interval of a mean of
+    D means with one variance. Sides that are one process each, one after the other, also differ as processes do:
+    `process_sd`, in log units, widens the interval (Welch-Satterthwaite), and no number of pairs would settle what it
+    leaves open. Errors: ValueError without strata or for a stratum `log_ratios` refuses.
     """
     if not strata:
         raise ValueError("a comparison needs at least one stratum")
     logs = [log_ratios(a_ns, b_ns) for a_ns, b_ns in strata]
+    whole = _whole_processes(logs, processes)
+    if whole.size > 1:
+        result = compare_observations(whole, floor, same)
+        return replace(result, n_pairs=sum(stratum.size for stratum in logs), n_processes=whole.size)
     mean = float(np.mean([stratum.mean() for stratum in logs]))
     n_pairs = sum(stratum.size for stratum in logs)
     within, degrees = _within(logs)
@@ -50,9 +61,16 @@ def compare_strata(
     sd = error * math.sqrt(n_pairs)
     verdict = verdict_of(wide, narrow, floor, same)
     open_to_pairs = verdict == "CANNOT TELL" and not process_sd
-    needed = pairs_needed_for(mean, sd, floor, same, n_pairs) if open_to_pairs else 0
+    needed = needed_for(mean, sd, floor, same, n_pairs) if open_to_pairs else 0
     high = math.exp(wide.high) if wide.high < LARGEST_LOG else math.inf
     return PairedResult(math.exp(mean), math.exp(wide.low), high, verdict, n_pairs, needed, sd)
+
+
+def _whole_processes(logs: Sequence[NDArray[np.float64]], processes: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """The mean over the strata of every pair of processes that took part in all of them."""
+    means = [process_means(stratum, of) for stratum, of in zip(logs, processes, strict=True)] if processes else [{}]
+    whole = set.intersection(*map(set, means))
+    return np.array([np.mean([stratum[number] for stratum in means]) for number in sorted(whole)])
 
 
 def _within(logs: Sequence[NDArray[np.float64]]) -> tuple[float, float]:

@@ -27,7 +27,7 @@ def test_noise_that_is_too_wide_exits_with_4(tmp_path: Path, monkeypatch: pytest
     assert done.exit_code == 4
     (duel,) = json.loads(done.stdout)
     assert duel["verdict"] == "CANNOT TELL"
-    assert duel["result"]["pairs_needed"] > 4
+    assert duel["result"]["needed"] > 4
 
 
 def test_fast_and_wrong_exits_with_3_and_shows_no_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

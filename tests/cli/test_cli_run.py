@@ -31,7 +31,7 @@ def test_a_run_prints_tables_on_stdout_and_talks_on_stderr(
     assert done.stdout.startswith("# fake-night")
     assert "| pp64 |" in done.stdout
     assert re.search(r"^4 cases, into results/\S+fake-night\S+$", done.stderr, re.MULTILINE)
-    assert re.search(r"^4/4  nothing merge_up_gate=\S+ tg8 +ok, ", done.stderr, re.MULTILINE)
+    assert re.search(r"^4/4  nothing merge_up_gate=\S+ tg8 +ok$", done.stderr, re.MULTILINE)
     page = re.search(r"^report: (\S+)$", done.stderr, re.MULTILINE)
     assert page
     assert (folder / page[1]).read_text().startswith("<!")

@@ -32,7 +32,7 @@ def fake_case(
         model=model or ModelRef("made"),
         axes=Axes(**{"engine": "fake", **(axes or {})}),
         test=test,
-        sampling=Sampling(**{"deadline_ns": 60 * S, **sampling}),
+        sampling=Sampling(**{"deadline_ns": 60 * S, "processes": 1, **sampling}),
         comparison=comparison,
         fake=json.dumps(script or {}),
     )

@@ -1,5 +1,6 @@
 """Comparisons between live workers, for real: real processes, the fake engine."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from fake_cases import HASTE, Heard, alive_with, expansion, fake_case
 
 from harness.records.case import Case, ModelRef, Test
 from harness.records.record import Record
+from harness.report.duels import duels
 from harness.runner import contest
 from harness.runner.ab import execute_ab
 from harness.runner.contest import contests, lacks_memory, turns
@@ -170,3 +172,39 @@ def test_sides_that_do_not_fit_together_are_refused_with_the_numbers(tmp_path: P
     assert lacks_memory((Side((case,)),), meminfo) is not None
     meminfo.write_text("MemAvailable: 1148577 kB\n")
     assert lacks_memory((Side((case,)), Side((case,))), meminfo) is None
+
+
+def test_every_sitting_has_fresh_processes_which_share_the_samples(tmp_path: Path) -> None:
+    script = {"noise": 0.002, "process_noise": 0.01, "load_ns": 3_000_000}
+    cases = sides(Test("pp", 8), script, processes=4, max_samples=24, precision=1e-9)
+    outcome, heard = go(tmp_path, *cases)
+    off, on = outcome.records
+    assert heard.phases.count("load") == 8
+    assert len(off.load_ns) == len(on.load_ns) == 4
+    for record in (off, on):
+        assert [sample.process for sample in record.rows[0].samples] == [0] * 6 + [1] * 6 + [2] * 6 + [3] * 6
+    means = [sum(times(on)[at : at + 6]) for at in range(0, 24, 6)]
+    assert max(means) / min(means) > 1.003, "a fresh process is another one"
+    (duel,) = duels(outcome.records)
+    assert duel.result is not None
+    assert (duel.result.n_processes, duel.result.n_pairs) == (4, 24)
+
+
+def test_who_starts_first_changes_from_sitting_to_sitting(tmp_path: Path) -> None:
+    _, heard = go(tmp_path, *sides(Test("pp", 8), {}, processes=3))
+    names = [name.split()[-1] for name in heard.started]
+    assert names == ["False", "True", "True", "False", "False", "True"]
+
+
+def test_a_side_that_dies_in_a_later_sitting_stays_out_and_keeps_what_it_had(tmp_path: Path) -> None:
+    dying = {"faults": [{"kind": "segv", "at": "prefill", "call": 8}]}
+    cases = sides(Test("pp", 8), {"noise": 0.001}, (512, 64, 32), processes=2, max_samples=12, precision=1e-9)
+    broken = fake_case("dying", dying, test=Test("pp", 8), comparison="pp8", axes={"ubatch": 16})
+    broken = replace(broken, sampling=cases[0].sampling)
+    outcome, heard = go(tmp_path, *cases[:2], broken, cases[2])
+    assert [record.status for record in outcome.records] == ["ok", "ok", "ok", "ok"]
+    longer = fake_case("dying", {"faults": [{"kind": "segv", "at": "prefill", "call": 3}]}, comparison="pp8")
+    longer = replace(broken, fake=longer.fake)
+    outcome, heard = go(tmp_path, *cases[:2], longer, cases[2])
+    assert [record.status for record in outcome.records] == ["ok", "ok", "crashed", "ok"]
+    assert heard.started.count("dying") == 1

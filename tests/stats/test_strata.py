@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.stats.paired import compare
 from harness.stats.strata import compare_strata
@@ -10,8 +11,11 @@ RNG = np.random.default_rng(5)
 
 
 def stratum(log_ratio: float, sd: float, n_pairs: int, base_ns: float = 1e9) -> tuple[list[int], list[int]]:
-    noise = RNG.normal(0, sd, n_pairs)
-    return [round(base_ns)] * n_pairs, [round(base_ns / np.exp(log_ratio + e)) for e in noise]
+    return _paired(log_ratio + RNG.normal(0, sd, n_pairs), base_ns)
+
+
+def _paired(logs: NDArray[np.float64], base_ns: float = 1e9) -> tuple[list[int], list[int]]:
+    return [round(base_ns)] * logs.size, [round(base_ns / np.exp(log)) for log in logs]
 
 
 def test_a_single_stratum_gives_the_plain_comparison() -> None:
@@ -55,6 +59,24 @@ def test_processes_that_differ_widen_the_interval_and_no_pair_would_settle_it() 
     strata = [stratum(0.03, 0.002, 4) for _ in range(6)]
     sharp, honest = compare_strata(strata), compare_strata(strata, process_sd=0.015)
     assert (sharp.verdict, honest.verdict) == ("FASTER", "CANNOT TELL")
-    assert honest.pairs_needed == 0
+    assert honest.needed == 0
     assert np.log(honest.high / honest.low) / 2 == pytest.approx(2.576 * 0.015 * np.sqrt(2), rel=0.03)
     assert honest.ratio == sharp.ratio
+
+
+def test_processes_differ_in_all_strata_alike_so_their_means_are_the_evidence() -> None:
+    wrong = blind = 0
+    for _ in range(400):
+        own = np.repeat(RNG.normal(0, 0.02, 6), 10)
+        sides = [_paired(own + RNG.normal(0, 0.002, own.size)) for _ in range(4)]
+        numbers = [np.repeat(np.arange(6), 10).tolist()] * 4
+        wrong += compare_strata(sides, numbers).verdict in ("FASTER", "SLOWER")
+        blind += compare_strata(sides).verdict in ("FASTER", "SLOWER")
+    assert wrong <= 10
+    assert blind > 100
+
+
+def test_a_process_that_missed_a_stratum_is_no_observation() -> None:
+    whole, part = stratum(0.03, 0.001, 12), stratum(0.03, 0.001, 8)
+    result = compare_strata([whole, part], [[0, 1, 2] * 4, [0, 1] * 4])
+    assert (result.n_processes, result.n_pairs) == (2, 20)
