@@ -174,6 +174,10 @@ class Contest:
         return together and not self.site.interrupt.wanted
 
     def _hand_over(self, record: Record) -> None:
+        """A side's logits were compared once, in its longest test; each record names the baseline of its own."""
+        if record.equivalence.against:
+            baseline = next(case for case in self.sides[0].cases if case.test == record.case.test)
+            record = replace(record, equivalence=replace(record.equivalence, against=baseline.case_id))
         self._handed.add(record.case.case_id)
         self.done(record)
 

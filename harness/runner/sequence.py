@@ -4,15 +4,14 @@ Cases of one comparison take turns in live workers, as far as that goes; a case 
 measured alone. So a case that dies costs itself.
 """
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.errors import ResultError, RunError
 from harness.records.case import Case
 from harness.records.record import Equivalence, Failure, Record, Status
-from harness.runner.contest import Contest
+from harness.runner.contest import Contest, contests
 from harness.runner.eta import Eta
 from harness.runner.events import Event, Note, Phase, Sampled
 from harness.runner.gather import Gathered, record_of, unmeasured, with_run
@@ -43,14 +42,13 @@ class CaseSequence:
         done = self._kept(cases)
         proofs = Proofs(cases, self.site.run_dir, done.values())
         self.site.progress.run_started(self.site.run_dir, len(cases), len(done))
-        groups_left = [tuple(case for case in group if case.case_id not in done) for group in groups(cases)]
-        for group in groups_left:
-            if len(group) > 1 and not self.site.interrupt.wanted:
-                self._in_turns(group, proofs, cases, done)
-            for case in group:
-                if case.case_id not in done and not self.site.interrupt.wanted:
-                    self._tell_started(case, 1, cases, done)
-                    self._keep(self._measure(case, proofs), done)
+        for sides in contests([case for case in cases if case.case_id not in done]):
+            if not self.site.interrupt.wanted:
+                self._in_turns(sides, proofs, cases, done)
+        for case in [case for group in groups(cases) for case in group]:
+            if case.case_id not in done and not self.site.interrupt.wanted:
+                self._tell_started(case, 1, cases, done)
+                self._keep(self._measure(case, proofs), done)
         if not self.site.interrupt.wanted:
             proofs.remove_logits()
         return tuple(done[case.case_id] for case in cases if case.case_id in done)
@@ -66,10 +64,12 @@ class CaseSequence:
         self.site.progress.case_done(record)
         done[record.case.case_id] = record
 
-    def _in_turns(self, group: Sequence[Case], proofs: Proofs, cases: Sequence[Case], done: dict[str, Record]) -> None:
-        """Measure those cases of a comparison that can take turns; what comes to nothing for that is left for later."""
-        sides = tuple(Side((case,)) for case in self._able(group, proofs))
-        if len(sides) < 2 or sides[0].cases[0].case_id != proofs.baseline(group[0].case_id):
+    def _in_turns(
+        self, variants: Sequence[tuple[Case, ...]], proofs: Proofs, cases: Sequence[Case], done: dict[str, Record]
+    ) -> None:
+        """Measure what can take turns; what comes to nothing for that is left to be measured alone."""
+        sides = tuple(Side(able) for side in variants if (able := self._able(side, proofs)))
+        if len(sides) < 2 or sides[0].cases[0].case_id != proofs.baseline(sides[0].cases[0].case_id):
             return
 
         def started(case: Case, place: int) -> None:
@@ -81,19 +81,20 @@ class CaseSequence:
 
         begin_ns = time.monotonic_ns()
         Contest(self.site, sides, proofs, started, finished, self._note).run()
-        for side in sides:
-            self.eta.learn(side.cases[0], (time.monotonic_ns() - begin_ns) // len(sides))
-            if side.unkillable:
-                self.given_up.add(side.cases[0].axes.device)
+        measured = [case for side in sides for case in side.cases]
+        for case in measured:
+            self.eta.learn(case, (time.monotonic_ns() - begin_ns) // len(measured))
+        self.given_up |= {side.cases[0].axes.device for side in sides if side.unkillable}
 
-    def _able(self, group: Sequence[Case], proofs: Proofs) -> Iterator[Case]:
-        """Those whose worker can be started, with their file."""
-        for case in group:
-            known = proofs.known(case.case_id)
-            if case.axes.device in self.given_up or (known is not None and known.verdict == "INVALID"):
-                continue
-            with contextlib.suppress(RunError):  # said when the case is measured alone
-                yield self.files.with_file(case)
+    def _able(self, side: Sequence[Case], proofs: Proofs) -> tuple[Case, ...]:
+        """A side's cases with their file; none if no worker can be started for it."""
+        known = proofs.known(side[0].case_id)
+        if side[0].axes.device in self.given_up or (known is not None and known.verdict == "INVALID"):
+            return ()
+        try:
+            return tuple(map(self.files.with_file, side))
+        except RunError:  # said when the cases are measured alone
+            return ()
 
     def _kept(self, cases: Sequence[Case]) -> dict[str, Record]:
         """The records of earlier goes that still stand."""

@@ -109,6 +109,8 @@ class Side:
             gathered.last = Done("ok")
         elif self.worker is None or self._last_words == Done("ok"):
             gathered.last = Done("interrupted")
+        elif self._open not in ("", case.case_id):
+            gathered.last = Done("skipped")
         else:
             end, gathered.last = self.worker.end or WELL, self._last_words
         gathered.loads, gathered.equivalence = self._loads, self.equivalence

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from harness.records.record import Equivalence
 
@@ -59,8 +58,15 @@ def perplexity(logits: Logits, tokens: NDArray[np.int32]) -> float:
     """The exponential of the mean negative log-likelihood of tokens[1:] under logits[:-1]."""
     if len(tokens) < 2 or len(tokens) != len(logits):
         raise ValueError(f"perplexity needs two tokens or more and their logits, got {len(tokens)} and {len(logits)}")
-    log_p = log_softmax(logits[:-1].astype(np.float64), axis=-1)
+    log_p = _log_softmax(logits[:-1].astype(np.float64))
     return float(np.exp(-log_p[np.arange(len(tokens) - 1), tokens[1:]].mean()))
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import log_softmax  # noqa: PLC0415  a tenth of a second of every worker's start
+
+    found: NDArray[np.float64] = log_softmax(logits, axis=-1)
+    return found
 
 
 def _distance(
@@ -68,7 +74,7 @@ def _distance(
 ) -> Equivalence:
     difference = np.linalg.norm(candidate - reference, axis=-1)
     relative = float(np.median(difference / np.maximum(np.linalg.norm(reference, axis=-1), np.finfo(np.float64).tiny)))
-    log_p, log_q = log_softmax(reference, axis=-1), log_softmax(candidate, axis=-1)
+    log_p, log_q = _log_softmax(reference), _log_softmax(candidate)
     kl = float(np.median(np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)))
     return Equivalence(
         verdict="close" if relative <= limit and kl <= limit * KL_SHARE else "INVALID",

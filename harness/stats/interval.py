@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -44,4 +43,6 @@ def mean_interval(samples: Sequence[float] | NDArray[np.float64], confidence: fl
 @lru_cache(maxsize=4096)
 def t_quantile(degrees: int, confidence: float) -> float:
     """The two-sided `confidence` quantile of Student's t."""
+    from scipy.special import stdtrit  # noqa: PLC0415  a tenth of a second, for which a live worker has no use
+
     return float(stdtrit(degrees, (1 + confidence) / 2))

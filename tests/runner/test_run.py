@@ -102,7 +102,7 @@ def test_run_json_holds_what_was_asked(mixed: tuple[RunOutcome, Heard]) -> None:
 def test_sides_that_agree_are_timed_and_said_to_agree(tmp_path: Path) -> None:
     outcome, heard = run(expansion(*pair(16, {}), *pair(32, {})), tmp_path)
     records = by_id(outcome)
-    assert heard.started == ["16 False", "16 True", "32 False", "32 True"]
+    assert heard.started == ["16 False", "16 True"], "the tests of two variants share their workers"
     for test in ("16", "32"):
         assert records[f"{test} True"].equivalence.verdict == "identical"
         assert records[f"{test} True"].equivalence.against == f"{test} False"
@@ -243,3 +243,17 @@ def test_a_side_that_cannot_be_loaded_beside_another_is_tried_alone(tmp_path: Pa
     outcome, heard = run(expansion(off, on), tmp_path)
     assert [record.status for record in outcome.records] == ["ok", "failed"]
     assert heard.started.count("16 True") == 2
+
+
+def test_a_side_that_dies_in_one_test_costs_that_case_and_its_other_tests_are_measured(tmp_path: Path) -> None:
+    dying = {"faults": [{"kind": "segv", "at": "decode", "call": 2}]}
+    cases = [
+        replace(case, comparison=f"merge {test.label}", test=test, case_id=f"{test.label} {case.axes.merge_up_gate}")
+        for test in (Test("pp", 16), Test("tg", 0, 4), Test("pp", 32))
+        for case in pair(16, {"noise": 0.001})
+    ]
+    cases = [replace(c, fake=json.dumps(dying)) if c.axes.merge_up_gate else c for c in cases]
+    outcome, _ = run(expansion(*cases), tmp_path)
+    found = {record.case.case_id: record.status for record in outcome.records}
+    assert found.pop("tg4 True") == "crashed"
+    assert set(found.values()) == {"ok"}
