@@ -1,4 +1,4 @@
-"""`harness ab`: what one choice changes, measured between live processes that take turns."""
+"""`harness ab`: what one choice changes, and nothing else, measured between live processes that take turns."""
 
 import json
 import sys
@@ -38,8 +38,8 @@ def ab(
 ) -> None:
     """Compare the values of one axis in turns.
 
-    Each value has a process that stays loaded; samples alternate. Every value is compared with the first. Exits
-    with 3 if a side failed or is INVALID, 4 if a verdict is CANNOT TELL.
+    Each value has a process that stays loaded; samples alternate, in several sittings with fresh processes. Every
+    value is compared with the first. Exits with 3 if a side failed or is INVALID, 4 if a verdict is CANNOT TELL.
     """
     from harness.report.duels import duels  # noqa: PLC0415
 

@@ -85,7 +85,7 @@ def compared(a: str, b: str, matched: "Matched", spreads: dict[str, float]) -> "
     rows = []
     for columns, left, right in matched.rows:
         sign = 1.0 if left[0].key.higher_is_better else -1.0
-        logs = [[sign * math.log(m.median) for m in side if m.median] for side in (left, right)]
+        logs = [[sign * math.log(m.level) for m in side if m.level] for side in (left, right)]
         known = [spreads[m.key.series_id] for m in (*left, *right) if m.key.series_id in spreads]
         within = max(standard_error(measure) for measure in (*left, *right))
         found = compare_sessions(logs[0], logs[1], max(known) if known else None, within=within)

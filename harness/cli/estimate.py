@@ -53,11 +53,12 @@ def estimate(case: Case, planned: Planned) -> Estimate:
     """Of one case on the device it names."""
     rates, budget_s = machine(case.axes.device, case.axes.threads), case.sampling.time_budget_ns / 1e9
     rows = measurements(case.test)
-    loads_s = planned.file_bytes / rates.read_bytes
+    load_s = planned.file_bytes / rates.read_bytes
+    starts_s = (START_S + load_s) * (case.sampling.processes if case.comparison else 1)
     if not rows:
-        return Estimate(START_S + min(budget_s, LIKELY_SAMPLES * loads_s) + loads_s, _memory(planned))
+        return Estimate(starts_s + min(budget_s, LIKELY_SAMPLES * load_s), _memory(planned))
     sampled_s = sum(_row_seconds(row, planned, rates, budget_s / len(rows), case) for row in rows)
-    return Estimate(START_S + loads_s + sampled_s, _memory(planned))
+    return Estimate(starts_s + sampled_s, _memory(planned))
 
 
 def _row_seconds(row: Measurement, planned: Planned, rates: Machine, budget_s: float, case: Case) -> float:

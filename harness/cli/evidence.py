@@ -92,12 +92,12 @@ def spreads(index: Index) -> dict[str, float]:
 
 def usable(session: Session) -> bool:
     """Whether a session has a value that counts."""
-    return session.median is not None and session.median > 0
+    return session.level is not None and session.level > 0
 
 
 def speed(key: SeriesKey, session: Session) -> float:
-    """The logarithm of a session's median, turned so that more is better. Only for usable sessions."""
-    return (1.0 if key.higher_is_better else -1.0) * math.log(session.median or math.nan)
+    """The logarithm of a session's level, turned so that more is better. Only for usable sessions."""
+    return (1.0 if key.higher_is_better else -1.0) * math.log(session.level or math.nan)
 
 
 def variants_of(keys: Sequence[SeriesKey]) -> dict[str, str]:

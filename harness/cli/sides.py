@@ -99,7 +99,7 @@ def _grouped(found: Sequence[Measure]) -> list[tuple[Mapping[str, str], tuple[Me
     """The sessions of every series that have a value."""
     groups: dict[str, list[Measure]] = {}
     for measure in found:
-        if measure.median is not None and measure.median > 0:
+        if measure.level is not None and measure.level > 0:
             groups.setdefault(measure.key.series_id, []).append(measure)
     return [(columns_of(group[0]), tuple(group)) for group in groups.values()]
 

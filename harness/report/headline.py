@@ -29,8 +29,8 @@ CAUTIONS: dict[Basis, Prose] = {
         "warn",
     ),
     "processes": Prose(
-        "The two sides were measured one after the other, each in a process of its own; the interval allows for "
-        f"processes that differ by {ASSUMED_SD * 100:.1f} %. “harness ab” takes turns and is sharper.",
+        "The two sides were measured one after the other, not in turns; the interval allows for processes that differ "
+        f"by {ASSUMED_SD * 100:.1f} %.",
         "quiet",
     ),
 }

@@ -24,6 +24,8 @@ Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
 NIGHTS_NEEDED = 5
 """Earlier nights without which nothing is said."""
+AFFORDABLE = 2
+"""Unchanged series that may run again in a night whatever the suite's size: a noisy small one needs second looks."""
 _CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
@@ -33,8 +35,9 @@ _CAUTION = 0.2
 class Rules:
     """What counts. `floor`: least relative slowdown worth an alarm. `level`: bound on false discoveries in a suite.
 
-    `screen`: share of unchanged series that become suspects. `reruns`: fresh sessions per suspect. `window`: nights
-    looked back on. `most_suspects`: how many are re-run at most. `blind`: slowdown a quiet verdict must rule out.
+    `screen`: share of unchanged series that become suspects; AFFORDABLE series where that is fewer. `reruns`: fresh
+    sessions per suspect. `window`: nights looked back on. `most_suspects`: how many are re-run at most. `blind`:
+    slowdown a quiet verdict must rule out.
     """
 
     floor: float = 0.01
@@ -80,12 +83,12 @@ def suspects(suite: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
 
 
 def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
-    chances = {}
+    chances, screen = {}, max(rules.screen, AFFORDABLE / max(1, len(suite)))
     for series, base in zip(suite, bases, strict=True):
         if base is not None:
             shortfall = base.centre - series.tonight
             chance = stdtr(base.degrees, -shortfall / (base.sd * math.sqrt(1 + 1 / base.n)))
-            if chance <= rules.screen and shortfall >= rules.floor / 2:
+            if chance <= screen and shortfall >= rules.floor / 2:
                 chances[series.series_id] = float(chance)
     return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
 

@@ -270,7 +270,7 @@ def _put_sessions(connection: Connection, number: int, record: Record) -> None:
             "record": number,
             "series_id": measure.key.series_id,
             "value": measure.value,
-            "median": measure.median,
+            "level": measure.level,
             "sd": measure.sd,
             "n_samples": measure.n_samples,
             "state": measure.state,

@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.records.case import Test, TestKind
 from harness.records.history import PointState
 from harness.records.record import Record
@@ -28,6 +30,10 @@ METRICS = {
     "energy": ("J/token", False),
 }
 """Every metric's unit, and whether more is better. load: of a load test; start: the load of any other case."""
+
+
+BETTER = 0.1
+"""The share of the samples that are better than a session's level."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,16 @@ class SeriesKey:
 
 @dataclass(frozen=True)
 class Measure:
-    """One session's mean in the series' unit, its samples' median, standard deviation and number; None for no value.
+    """One session's mean in the series' unit, its level, its samples' standard deviation and number; None for no value.
 
-    The mean is what llama-bench and the reports show; the median is what sessions are compared by.
+    The mean is what llama-bench and the reports show. The level is what sessions are compared by: the value that the
+    better tenth of the samples reach. Neighbours and schedulers only ever slow a sample down, a slower program slows
+    the best ones too.
     """
 
     key: SeriesKey
     value: float | None
-    median: float | None = None
+    level: float | None = None
     sd: float | None = None
     n_samples: int = 0
     state: PointState = "ok"
@@ -136,7 +144,8 @@ def _whole_case(record: Record) -> Iterator[Measure]:
 
 def _measure(key: SeriesKey, values: Sequence[float], state: PointState) -> Measure:
     sd = statistics.stdev(values) if len(values) > 1 else None
-    return Measure(key, statistics.fmean(values), statistics.median(values), sd, len(values), state)
+    level = float(np.quantile(values, 1 - BETTER if key.higher_is_better else BETTER))
+    return Measure(key, statistics.fmean(values), level, sd, len(values), state)
 
 
 def _key(record: Record, test: str, metric: str) -> SeriesKey:

@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeEngine
 
 from harness.store.llama_bench_fields import EXPORT_FIELDS, field_type
 
-INDEX_SCHEMA = 2
+INDEX_SCHEMA = 3
 """Counts changes of these tables. An index of another number is rebuilt, never migrated."""
 
 METADATA = MetaData()
@@ -81,7 +81,7 @@ SESSIONS = Table(
     Column("record", Integer, nullable=False, index=True),
     Column("series_id", String(16), nullable=False, index=True),
     Column("value", Float),
-    Column("median", Float),
+    Column("level", Float),
     Column("sd", Float),
     Column("n_samples", Integer, nullable=False),
     Column("state", String(20), nullable=False),

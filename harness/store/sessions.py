@@ -20,7 +20,7 @@ from harness.store.schema import RECORDS, RUNS, SERIES, SESSIONS
 class Session:
     """One process's value of a series; None where it has none. `rerun_of` names the run whose suspect it was.
 
-    `value` is the samples' mean, for showing; `median` what the session is compared by.
+    `value` is the samples' mean, for showing; `level` what the session is compared by (measures.Measure).
     """
 
     run: str
@@ -28,7 +28,7 @@ class Session:
     started: str
     commit: str
     value: float | None
-    median: float | None
+    level: float | None
     sd: float | None
     n_samples: int
     state: PointState
@@ -85,7 +85,7 @@ def series(
                 row.started,
                 row.commit,
                 row.value,
-                row.median,
+                row.level,
                 row.sd,
                 row.n_samples,
                 row.state,
@@ -123,7 +123,7 @@ def _query() -> Select[tuple[object, ...]]:
     columns = (
         SERIES,
         SESSIONS.c.value,
-        SESSIONS.c.median,
+        SESSIONS.c.level,
         SESSIONS.c.sd,
         SESSIONS.c.n_samples,
         SESSIONS.c.state,
