@@ -102,9 +102,9 @@ struct Packing {
 
 Packing packing_of(const FormatInfo& format, Store store = Store::none);
 
-/// Store::none for a format without a packed layout.
+/// Store::none for a format without a packed layout: plain floats.
 Store store_of(const FormatInfo& format);
-/// The same where memory is short: a layout of the file's size, if the other is larger.
+/// The same where memory is short: the smallest layout there is.
 Store small_store_of(const FormatInfo& format);
 
 /// The levels of an IQ2_XXS codebook entry's eight places, two bits each, [256]; 64-byte aligned.

@@ -13,6 +13,8 @@
 //   pairs         2 of two bits each, likewise
 //   entries       1 of four codebook indices a row (see entry_levels), 1 of their signs, a bit a place
 //   pairs_sign    2 as above, 1 with the third bit of vector j in bit j
+// Bits index a table (lookup_of) where code + bias takes more of them. Formats differ in the planes they need, in what
+// their scales are and in that table, and in nothing else: a layout is a row of store_shape.
 #pragma once
 #include "kernels/kernels.h"
 

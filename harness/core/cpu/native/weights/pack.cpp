@@ -162,7 +162,6 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
   constexpr std::int64_t kAtOnce = 8;
   const Planes planes = store_shape(store).planes;
   const auto& indices = indices_for(store);
-  const auto at = bytes_in(packing_of(format).order);
   std::int8_t codes[kAtOnce * kBlock];
   float scales[kAtOnce * 2];
   float minimums[kAtOnce * 2];
@@ -170,12 +169,14 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
     const std::int64_t n = std::min(kAtOnce, blocks - first);
     format.decode(row, first, n, codes, scales, minimums);
     for (std::int64_t b = 0; b < n; ++b, body += body_bytes(planes)) {
-      std::uint8_t stored[kBlock];
-      for (std::size_t i = 0; i < kBlock; ++i) {
-        stored[i] = indices[static_cast<std::uint8_t>(codes[b * kBlock + at[i]] + 128)];
-      }
       std::uint32_t dwords[8];
-      std::memcpy(dwords, stored, sizeof dwords);
+      for (int j = 0; j < 8; ++j) {  // put together here, as reading what was just written by bytes takes long
+        dwords[j] = 0;
+        for (int i = 0; i < 4; ++i) {
+          const auto code = static_cast<std::uint8_t>(codes[b * kBlock + 4 * j + i] + 128);
+          dwords[j] |= std::uint32_t{indices[code]} << (8 * i);
+        }
+      }
       pack_body(planes, dwords, body, lane);
     }
   }
