@@ -42,7 +42,11 @@ def packed_formats(device: str) -> frozenset[str]:
 
 
 def held_bytes(tensor: StoredTensor) -> int:
-    """What the tensor takes on its device: packed rows are up to 1.6 times the file's (IQ2_XXS), a GPU's fill tiles."""
+    """What the tensor takes on its device: a GPU's rows fill tiles, a CPU's packed ones are about the file's size.
+
+    Codebooks are packed as levels instead of indices and take more: 1.6 times the file's IQ2_XXS (1.1 in packed_small),
+    1.5 times IQ2_XS, IQ1_S and IQ1_M, 1.4 times IQ2_S and IQ3_XXS, 1.25 times IQ3_S.
+    """
     if kind_of(tensor.device) in ("cuda", "cuda-emulated"):
         rows: int = import_module("harness.core.cuda.layout").held_rows(tensor.format, tensor.n_rows)
         return rows * tensor.row_bytes

@@ -71,12 +71,13 @@ def test_a_row_longer_than_a_panel_is_summed_in_one_order(name: str, kernels: st
     np.testing.assert_array_equal(cpu_product(name, rows, x, kernels), reference_product(name, rows, x))
 
 
-@pytest.mark.parametrize("name", QUANTISED)
-def test_the_largest_sums_a_format_allows_do_not_overflow(name: str, kernels: str) -> None:
+@pytest.mark.parametrize(("name", "layout"), [*((name, "rows") for name in QUANTISED), *PACKED])
+def test_the_largest_sums_a_format_allows_do_not_overflow(name: str, layout: str, kernels: str) -> None:
     rows, n_columns = made_rows(name, 16)
     signs = np.where(normal_form(BY_NAME[name], rows, n_columns).codes > 0, np.float32(1), np.float32(-1))
     for x in (signs, -signs, np.ones_like(signs)):
-        np.testing.assert_array_equal(cpu_product(name, rows, x, kernels), reference_product(name, rows, x))
+        out = cpu_product(name, rows, x, kernels, layout=layout)
+        np.testing.assert_array_equal(out, reference_product(name, rows, x))
 
 
 @pytest.mark.parametrize("name", QUANTISED)

@@ -1,6 +1,7 @@
 // Codebooks of the i-quants; grids.inc is made by CMake from harness/core/formats/grids.txt.
 #pragma once
 #include <cstdint>
+#include <cstring>
 
 namespace harness {
 
@@ -16,11 +17,16 @@ inline std::uint8_t sign_bits(std::uint32_t index) {
   return static_cast<std::uint8_t>(index | static_cast<std::uint32_t>(__builtin_parity(index)) << 7);
 }
 
-/// `n` codes: magnitudes, negative where bit k of `signs` is set.
-inline void apply_signs(const std::int8_t* magnitudes, unsigned signs, int n, std::int8_t* codes) {
-  for (int k = 0; k < n; ++k) {
-    codes[k] = static_cast<std::int8_t>((signs >> k & 1U) != 0 ? -magnitudes[k] : magnitudes[k]);
-  }
+/// N codes, 4 or 8: magnitudes (none of them 0), negative where bit k of `signs` is set.
+template <int N>
+void apply_signs(const std::int8_t* magnitudes, unsigned signs, std::int8_t* codes) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, magnitudes, N);
+  // Bit k of `signs` to byte k as 1; then each byte is inverted and 1 added where that is set.
+  const std::uint64_t bits = (signs & 255U) * 0x0101010101010101U & 0x8040201008040201U;
+  const std::uint64_t ones = (bits + 0x7f7f7f7f7f7f7f7fU) >> 7 & 0x0101010101010101U;
+  bytes = (bytes ^ ones * 255U) + ones;
+  std::memcpy(codes, &bytes, N);
 }
 
 }  // namespace harness

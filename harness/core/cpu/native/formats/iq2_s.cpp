@@ -17,7 +17,7 @@ HARNESS_DECODER(decode_iq2_s) {
     }
     for (int i = 0; i < 4; ++i, codes += 8) {
       const int index = block[2 + 4 * within + i] | (block[66 + within] >> (2 * i) & 3) << 8;
-      apply_signs(kGridIq2S[index], block[34 + 4 * within + i], 8, codes);
+      apply_signs<8>(kGridIq2S[index], block[34 + 4 * within + i], codes);
     }
   }
 }

@@ -17,7 +17,7 @@ HARNESS_DECODER(decode_iq2_xs) {
     }
     for (int i = 0; i < 4; ++i, codes += 8) {
       const unsigned word = load_u16(block + 2 + 8 * within + 2 * i);
-      apply_signs(kGridIq2Xs[word & 511U], sign_bits(word >> 9), 8, codes);
+      apply_signs<8>(kGridIq2Xs[word & 511U], sign_bits(word >> 9), codes);
     }
   }
 }

@@ -14,11 +14,7 @@ HARNESS_DECODER(decode_iq2_xxs) {
     const std::uint32_t word = load_u32(indices + 4);
     scales[b] = load_half(block) * (0.5F + static_cast<float>(word >> 28)) * 0.25F;
     for (int i = 0; i < 4; ++i, codes += 8) {
-      const std::uint8_t signs = sign_bits(word >> (7 * i) & 127U);
-      const std::int8_t* magnitudes = kGridIq2Xxs[indices[i]];
-      for (int k = 0; k < 8; ++k) {
-        codes[k] = static_cast<std::int8_t>(signs >> k & 1 ? -magnitudes[k] : magnitudes[k]);
-      }
+      apply_signs<8>(kGridIq2Xxs[indices[i]], sign_bits(word >> (7 * i) & 127U), codes);
     }
   }
 }

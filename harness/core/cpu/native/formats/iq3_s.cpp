@@ -16,7 +16,7 @@ HARNESS_DECODER(decode_iq3_s) {
     for (int i = 0; i < 8; ++i, codes += 4) {
       const int index = block[2 + 8 * within + i] | (block[66 + within] >> i & 1) << 8;
       const unsigned signs = block[74 + 4 * within + i / 2];
-      apply_signs(kGridIq3S[index], signs >> (4 * (i % 2)), 4, codes);
+      apply_signs<4>(kGridIq3S[index], signs >> (4 * (i % 2)), codes);
     }
   }
 }

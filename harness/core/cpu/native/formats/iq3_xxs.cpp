@@ -15,7 +15,7 @@ HARNESS_DECODER(decode_iq3_xxs) {
     scales[b] = load_half(block) * (0.5F + static_cast<float>(word >> 28)) * 0.5F;
     for (int i = 0; i < 8; ++i, codes += 4) {
       const unsigned signs = sign_bits(word >> (7 * (i / 2)) & 127U);
-      apply_signs(kGridIq3Xxs[block[2 + 8 * within + i]], signs >> (4 * (i % 2)), 4, codes);
+      apply_signs<4>(kGridIq3Xxs[block[2 + 8 * within + i]], signs >> (4 * (i % 2)), codes);
     }
   }
 }

@@ -39,16 +39,14 @@ std::array<std::uint8_t, kBlock> bytes_in(Order order) {
 
 Store store_of(const FormatInfo& format) {
   using Named = std::pair<std::string_view, Store>;
-  static constexpr auto kNames = std::to_array<Named>({{"MXFP4", Store::mxfp4},
-                                                       {"Q4_0", Store::q4_0},
-                                                       {"Q4_1", Store::q4_1},
-                                                       {"Q8_0", Store::q8_0},
-                                                       {"Q2_K", Store::q2_k},
-                                                       {"Q4_K", Store::q4_k},
-                                                       {"Q5_K", Store::q5_k},
-                                                       {"Q6_K", Store::q6_k},
-                                                       {"IQ2_XXS", Store::iq2_xxs},
-                                                       {"IQ4_K", Store::iq4_k}});
+  static constexpr auto kNames = std::to_array<Named>(
+      {{"MXFP4", Store::mxfp4},   {"Q4_0", Store::q4_0},       {"Q4_1", Store::q4_1},       {"Q5_0", Store::q5_0},
+       {"Q5_1", Store::q5_1},     {"Q8_0", Store::q8_0},       {"Q2_K", Store::q2_k},       {"Q3_K", Store::q3_k},
+       {"Q4_K", Store::q4_k},     {"Q5_K", Store::q5_k},       {"Q6_K", Store::q6_k},       {"IQ1_S", Store::iq1_s},
+       {"IQ1_M", Store::iq1_m},   {"IQ2_XXS", Store::iq2_xxs}, {"IQ2_XS", Store::iq2_xs},   {"IQ2_S", Store::iq2_xs},
+       {"IQ2_K", Store::iq2_k},   {"IQ2_KS", Store::iq2_ks},   {"IQ3_XXS", Store::iq3_xxs}, {"IQ3_S", Store::iq3_s},
+       {"IQ3_K", Store::iq3_k},   {"IQ4_NL", Store::iq4_nl},   {"IQ4_XS", Store::iq4_xs},   {"IQ4_K", Store::iq4_k},
+       {"IQ4_KS", Store::iq4_ks}, {"IQ4_KSS", Store::iq4_ks},  {"IQ5_K", Store::iq5_k}});
   for (const auto& [name, store] : kNames) {
     if (format.name == name) return store;
   }

@@ -59,22 +59,37 @@ INLINE constexpr Shape shape_of(Kind kind) {
   return {};
 }
 
-/// Packed layouts, one per format that has one; see store.h.
+/// Packed layouts, named after a format; those that differ in the file only have one in common. See store.h.
 enum class Store : std::uint8_t {
   none,
   mxfp4,
   q4_0,
   q4_1,
+  q5_0,
+  q5_1,
   q8_0,
   q2_k,
+  q3_k,
   q4_k,
   q5_k,
   q6_k,
+  iq1_s,
+  iq1_m,
   iq2_xxs,
+  iq2_xxs_small,
+  iq2_xs,  // and IQ2_S
+  iq2_k,
+  iq2_ks,
+  iq3_xxs,
+  iq3_s,
+  iq3_k,
+  iq4_nl,
+  iq4_xs,
   iq4_k,
-  iq2_xxs_small
+  iq4_ks,  // and IQ4_KSS
+  iq5_k
 };
-inline constexpr int kStores = 12;
+inline constexpr int kStores = 27;
 
 /// What activations must look like to meet a weight: equal packings may share tiles.
 struct Packing {
@@ -87,9 +102,9 @@ struct Packing {
 
 Packing packing_of(const FormatInfo& format, Store store = Store::none);
 
-/// Store::none for a format without a packed layout.
+/// Store::none for a format without a packed layout: plain floats.
 Store store_of(const FormatInfo& format);
-/// The same where memory is short: a layout of the file's size, if the other is larger.
+/// The same where memory is short: the smallest layout there is.
 Store small_store_of(const FormatInfo& format);
 
 /// The levels of an IQ2_XXS codebook entry's eight places, two bits each, [256]; 64-byte aligned.

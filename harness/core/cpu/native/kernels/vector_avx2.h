@@ -120,9 +120,17 @@ INLINE Codes field(Codes x) {
   return {field<FROM, N, TO>(x.a), field<FROM, N, TO>(x.b)};
 }
 INLINE Codes both(Codes x, Codes y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+template <int N>
+INLINE __m256i lookup(const std::uint8_t* table, __m256i x) {
+  const auto* entries = reinterpret_cast<const __m128i*>(table);
+  const __m256i found = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(entries)), x);
+  if constexpr (N == 16) return found;
+  const __m256i upper = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(entries + 1)), x);
+  return _mm256_blendv_epi8(found, upper, _mm256_slli_epi16(x, 3));  // bit 4 to the top
+}
+template <int N>
 INLINE Codes lookup(const std::uint8_t* table, Codes x) {
-  const __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
-  return {_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
+  return {lookup<N>(table, x.a), lookup<N>(table, x.b)};
 }
 struct Entries {
   Codes low, high;
@@ -143,12 +151,14 @@ INLINE __m256i load_bytes(const std::uint8_t* p) {
 INLINE __m256i load_signed_bytes(const std::uint8_t* p) {
   return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
+template <int BIT>
 INLINE __m256i add_where(__m256i x, const std::uint8_t* p, int amount) {
-  const __m256i chosen = _mm256_srai_epi32(load_signed_bytes(p), 31);
+  const __m256i chosen = _mm256_srai_epi32(_mm256_slli_epi32(load_bytes(p), 31 - BIT), 31);
   return _mm256_add_epi8(x, _mm256_and_si256(chosen, _mm256_set1_epi8(static_cast<char>(amount))));
 }
+template <int BIT>
 INLINE Codes add_where(Codes x, const std::uint8_t* p, int amount) {
-  return {add_where(x.a, p, amount), add_where(x.b, p + 8, amount)};
+  return {add_where<BIT>(x.a, p, amount), add_where<BIT>(x.b, p + 8, amount)};
 }
 INLINE void store_codes(std::uint8_t* p, Codes x) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(p), x.a);

@@ -100,9 +100,13 @@ INLINE Codes field(Codes x) {
   return {_mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(((1 << N) - 1) << TO)))};
 }
 INLINE Codes both(Codes x, Codes y) { return {_mm512_or_si512(x.v, y.v)}; }
+template <int N>
 INLINE Codes lookup(const std::uint8_t* table, Codes x) {
-  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
-  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), x.v)};
+  const auto* entries = reinterpret_cast<const __m128i*>(table);
+  const __m512i found = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(entries)), x.v);
+  if constexpr (N == 16) return {found};
+  const __m512i upper = _mm512_broadcast_i32x4(_mm_loadu_si128(entries + 1));
+  return {_mm512_mask_shuffle_epi8(found, _mm512_test_epi8_mask(x.v, _mm512_set1_epi8(16)), upper, x.v)};
 }
 struct Entries {
   Codes low, high;
@@ -126,10 +130,12 @@ INLINE Entries lookup_entries(const std::uint16_t* table, const std::uint8_t* p)
   return {{_mm512_or_si512(_mm512_and_si512(even, low_bytes), _mm512_slli_epi16(odd, 8))},
           {_mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(low_bytes, odd))}};
 }
+template <int BIT>
 INLINE Codes add_where(Codes x, const std::uint8_t* p, int amount) {
-  const __m512i rows = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  const __m512i chosen = _mm512_srai_epi32(rows, 31);
-  return {_mm512_add_epi8(x.v, _mm512_and_si512(chosen, _mm512_set1_epi8(static_cast<char>(amount))))};
+  const __m128i rows = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __mmask16 chosen = _mm_test_epi8_mask(rows, _mm_set1_epi8(static_cast<char>(1 << BIT)));
+  // No byte overflows, so four may be added as one number.
+  return {_mm512_mask_add_epi32(x.v, chosen, x.v, _mm512_set1_epi8(static_cast<char>(amount)))};
 }
 INLINE void store_codes(std::uint8_t* p, Codes x) { _mm512_store_si512(p, x.v); }
 

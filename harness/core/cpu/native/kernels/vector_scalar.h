@@ -139,8 +139,9 @@ inline Codes both(Codes x, Codes y) {
   for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] | y.v[i]);
   return x;
 }
-/// table[x] for bytes below 16.
-inline Codes lookup(const std::uint8_t* table, Codes x) {
+/// table[x] for bytes below N, 16 or 32.
+template <int N>
+Codes lookup(const std::uint8_t* table, Codes x) {
   for (std::uint8_t& byte : x.v) byte = table[byte];
   return x;
 }
@@ -156,9 +157,10 @@ inline Entries lookup_entries(const std::uint16_t* table, const std::uint8_t* p)
   }
   return found;
 }
-/// Adds `amount` to the four bytes of every row whose byte at p has its top bit set.
-inline Codes add_where(Codes x, const std::uint8_t* p, int amount) {
-  for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] + (p[i / 4] >> 7) * amount);
+/// Adds `amount` to the four bytes of every row whose byte at p has bit BIT set.
+template <int BIT>
+Codes add_where(Codes x, const std::uint8_t* p, int amount) {
+  for (int i = 0; i < 64; ++i) x.v[i] = static_cast<std::uint8_t>(x.v[i] + (p[i / 4] >> BIT & 1) * amount);
   return x;
 }
 inline void store_codes(std::uint8_t* p, Codes x) { std::memcpy(p, x.v, 64); }

@@ -6,82 +6,10 @@
 
 #include "formats/grids.h"
 #include "formats/half.h"
-#include "formats/k_scales.h"
+#include "weights/scales.h"
 
 namespace harness {
 namespace {
-
-constexpr std::uint16_t kHalfSign = 0x8000;
-
-/// Where one row's scales go in a group.
-struct Lane {
-  std::uint8_t* supers;
-  std::uint8_t* scales;
-  int lane;
-
-  void put_half(std::uint8_t* base, std::uint16_t half) const { std::memcpy(base + 2 * lane, &half, sizeof half); }
-  void put_byte(std::uint8_t* base, int byte) const { base[lane] = static_cast<std::uint8_t>(byte); }
-  void put_super(std::int64_t block, int n, int which, std::uint16_t half) const {
-    put_half(supers + (block / 8 * n + which) * 32, half);
-  }
-};
-
-/// What the file says about the scales of block `b`, as store.h wants it.
-void pack_scales(Store store, const std::uint8_t* row, std::int64_t b, const Lane& to) {
-  const int within = static_cast<int>(b % 8);
-  switch (store) {
-    case Store::none:
-      return;
-    case Store::mxfp4:
-      return to.put_byte(to.scales + b * 16, row[b * 17]);
-    case Store::q4_0:
-      return to.put_half(to.scales + b * 32, load_u16(row + b * 18));
-    case Store::q8_0:
-      return to.put_half(to.scales + b * 32, load_u16(row + b * 34));
-    case Store::q4_1:
-      to.put_half(to.scales + b * 64, load_u16(row + b * 20));
-      return to.put_half(to.scales + b * 64 + 32, load_u16(row + b * 20 + 2) ^ kHalfSign);
-    case Store::q2_k: {
-      const std::uint8_t* block = row + b / 8 * 84;
-      to.put_super(b, 2, 0, load_u16(block + 80));
-      to.put_super(b, 2, 1, load_u16(block + 82));
-      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, block[2 * within + g]);
-      return;
-    }
-    case Store::q4_k:
-    case Store::q5_k: {
-      const std::uint8_t* block = row + b / 8 * (store == Store::q4_k ? 144 : 176);
-      const ScaleAndMinimum both = k_scale(block + 4, within);
-      to.put_super(b, 2, 0, load_u16(block));
-      to.put_super(b, 2, 1, load_u16(block + 2));
-      to.put_byte(to.scales + b * 32, both.scale);
-      return to.put_byte(to.scales + b * 32 + 16, both.minimum);
-    }
-    case Store::q6_k: {
-      const std::uint8_t* block = row + b / 8 * 210;
-      to.put_super(b, 1, 0, load_u16(block + 208));
-      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, block[192 + 2 * within + g]);
-      return;
-    }
-    case Store::iq2_xxs:
-    case Store::iq2_xxs_small: {  // d * (0.5 + scale) / 4 = d / 8 * (2 scale + 1)
-      const std::uint8_t* block = row + b / 8 * 66;
-      to.put_super(b, 1, 0, load_u16(block));
-      return to.put_byte(to.scales + b * 16, static_cast<int>(load_u32(block + 6 + within * 8) >> 28) * 2 + 1);
-    }
-    case Store::iq4_k: {
-      const std::uint8_t* block = row + b / 8 * 144;
-      to.put_super(b, 1, 0, load_u16(block));
-      const int tables = load_u16(block + 2) >> (2 * within);
-      const int high = block[4 + within / 2] >> (4 * (within % 2));
-      for (int g = 0; g < 2; ++g) {
-        const int scale = (block[8 + within] >> (4 * g) & 15) | (high >> (2 * g) & 3) << 4;
-        to.put_byte(to.scales + (b * 2 + g) * 16, scale | (tables >> g & 1) << 7);
-      }
-      return;
-    }
-  }
-}
 
 /// The stored number of each code, by code + 128.
 std::array<std::uint8_t, 256> indices_of(const FormatInfo& format, Store store) {
@@ -93,13 +21,10 @@ std::array<std::uint8_t, 256> indices_of(const FormatInfo& format, Store store) 
       index = static_cast<std::uint8_t>(code + format.bias);
       continue;
     }
-    for (int i = 15; i >= 0; --i) {
-      if (table.values[i] == code + format.bias) index = static_cast<std::uint8_t>(i);
-    }
-  }
-  if (store_shape(store).scales == ScaleForm::super_tables) {  // codes of the second table are larger by 4
-    for (int i = 0; i < 16; ++i) {
-      indices[static_cast<std::size_t>(table.values[i] + 4 - format.bias + 128)] = static_cast<std::uint8_t>(i);
+    const int shift = tables_of(store).shift;  // no number of one table is in the other
+    for (int i = 31; i >= 0; --i) {
+      const int larger = table.values[i] + shift;
+      if (table.values[i] == code + format.bias || larger == code + format.bias) index = static_cast<std::uint8_t>(i);
     }
   }
   return indices;
@@ -215,17 +140,20 @@ void pack_entries(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* bo
   }
 }
 
-/// Bytes before the nibbles in blocks whose 16 bytes of nibbles are the body's four dwords as they stand; 0: none.
-int verbatim_nibbles(Store store) {
+/// Where a block's 16 bytes of nibbles are that are the body's four dwords as they stand; null: nowhere.
+const std::uint8_t* verbatim_nibbles(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b) {
   switch (store) {
     case Store::mxfp4:
-      return 1;
     case Store::q4_0:
-      return 2;
     case Store::q4_1:
-      return 4;
+    case Store::iq4_nl:
+      return row + (b + 1) * format.block_bytes - 16;
+    case Store::iq4_xs:
+    case Store::iq4_ks:
+      if (format.block_bytes != 136) return nullptr;  // IQ4_KSS
+      return row + format.row_header_bytes + b / 8 * 136 + 8 + b % 8 * 16;
     default:
-      return 0;
+      return nullptr;
   }
 }
 
@@ -234,7 +162,6 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
   constexpr std::int64_t kAtOnce = 8;
   const Planes planes = store_shape(store).planes;
   const auto& indices = indices_for(store);
-  const auto at = bytes_in(packing_of(format).order);
   std::int8_t codes[kAtOnce * kBlock];
   float scales[kAtOnce * 2];
   float minimums[kAtOnce * 2];
@@ -242,12 +169,14 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
     const std::int64_t n = std::min(kAtOnce, blocks - first);
     format.decode(row, first, n, codes, scales, minimums);
     for (std::int64_t b = 0; b < n; ++b, body += body_bytes(planes)) {
-      std::uint8_t stored[kBlock];
-      for (std::size_t i = 0; i < kBlock; ++i) {
-        stored[i] = indices[static_cast<std::uint8_t>(codes[b * kBlock + at[i]] + 128)];
-      }
       std::uint32_t dwords[8];
-      std::memcpy(dwords, stored, sizeof dwords);
+      for (int j = 0; j < 8; ++j) {  // put together here, as reading what was just written by bytes takes long
+        dwords[j] = 0;
+        for (int i = 0; i < 4; ++i) {
+          const auto code = static_cast<std::uint8_t>(codes[b * kBlock + 4 * j + i] + 128);
+          dwords[j] |= std::uint32_t{indices[code]} << (8 * i);
+        }
+      }
       pack_body(planes, dwords, body, lane);
     }
   }
@@ -258,16 +187,15 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
 void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
               int lane) {
   const StoreExtent extent = store_extent(store, blocks);
-  const Lane to{group, group + extent.scales, lane};
-  for (std::int64_t block = 0; block < blocks; ++block) pack_scales(store, row, block, to);
+  const ScaleLane to{group, group + extent.supers, group + extent.scales, lane};
+  for (std::int64_t block = 0; block < blocks; ++block) pack_scales(format, store, row, block, to);
   std::uint8_t* body = group + extent.body;
   if (store == Store::iq2_xxs_small) return pack_entries(row, blocks, body, lane);
   if (store == Store::iq2_xxs) return pack_iq2_xxs(row, blocks, body, lane);
-  const int nibbles = verbatim_nibbles(store);
-  if (nibbles == 0) return pack_codes(format, store, row, blocks, body, lane);
-  const int stride = format.block_bytes;
-  for (std::int64_t block = 0; block < blocks; ++block, body += 256) {
-    for (int j = 0; j < 4; ++j) put(body, j, lane, load_u32(row + block * stride + nibbles + 4 * j));
+  if (verbatim_nibbles(format, store, row, 0) == nullptr) return pack_codes(format, store, row, blocks, body, lane);
+  for (std::int64_t block = 0; block < blocks; ++block, body += body_bytes(Planes::nibbles)) {
+    const std::uint8_t* nibbles = verbatim_nibbles(format, store, row, block);
+    for (int j = 0; j < 4; ++j) put(body, j, lane, load_u32(nibbles + 4 * j));
   }
 }
 
