@@ -7,17 +7,14 @@
 template <int n_inputs>
 __device__ __forceinline__ void multiply(const Own& own, size_t row_bytes, int n_columns, Activations in,
                                          const float* residual, int n_tokens) {
-    SHARED(Own, placed, 1);  // so that it takes no register while rows are multiplied
-    if (threadIdx.x == 0) *placed = own;
-    __syncthreads();
-    const int row = own.first + own_row(), first = blockIdx.y * n_inputs, there = min(row, own.part.n_rows - 1);
+    const Part& part = own.part;
+    const int row = own.first + own_row(), first = blockIdx.y * n_inputs, there = min(row, part.n_rows - 1);
     open_codebook();
     int tokens[n_inputs];
     float sum[n_inputs];
 #pragma unroll
     for (int i = 0; i < n_inputs; i++) tokens[i] = min(first + i, n_tokens - 1);
-    dot(row_of(own.part.weights, row_bytes, own.part.first_row + there, n_columns), n_columns, in, tokens, sum);
-    const Part part = placed->part;
+    dot(row_of(part.weights, row_bytes, part.first_row + there, n_columns), n_columns, in, tokens, sum);
     if (!has_sum() || row >= part.n_rows) return;
 #pragma unroll
     for (int i = 0; i < n_inputs; i++) {
