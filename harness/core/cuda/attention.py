@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName
-from harness.core.cuda.kv_cache import KvSide
-from harness.core.cuda.launches import Inputs, Launches, integer
+from harness.core.cuda.launches import Inputs, Launches, Part, integer
+from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
 
+BLOCK_HEADS, WIDEST_HEAD = 4, 512
+"""Heads of a block in kernels/heads.cu, and the widest it has shared memory for."""
 CHUNK = 256
 PACKED = (1, 4, 8)
 """Query heads that share keys and, in kernels/attention.cu, a block."""
@@ -19,17 +21,24 @@ PARTIAL_BYTES = 32 << 20
 
 def qkv(launches: Launches, op: Op) -> None:
     n = {key: int(op.params[key]) for key in ("n_head", "n_head_kv", "head_dim", "head_dim_v")}
+    widest = max(n["head_dim"], n["head_dim_v"])
+    if widest > WIDEST_HEAD:
+        raise UnsupportedError(
+            f"heads of {widest} numbers are wider than the CUDA kernels' {WIDEST_HEAD}; use device cpu:0"
+        )
     columns = {
         "q": n["n_head"] * n["head_dim"],
         "k": n["n_head_kv"] * n["head_dim"],
         "v": n["n_head_kv"] * n["head_dim_v"],
     }
     found = _projections(launches, op, columns)
-    for letter, n_head in (("q", n["n_head"]), ("k", n["n_head_kv"])):
-        _place_heads(launches, op, letter, found[letter], n_head, n["head_dim"])
-    kv = launches.standing.kv[int(op.params["slot"])]
-    for letter, side in (("k", kv.keys), ("v", kv.values)):
-        _store(launches, found[letter], columns[letter], side)
+    kv, eps = launches.standing.kv[int(op.params["slot"])], np.float32(op.params["eps"])
+    norms = [launches.weight(op, f"{of}_norm").row(0) if f"{of}_norm" in op.weights else None for of in "qk"]
+    shape = [integer(n[key]) for key in ("n_head", "n_head_kv", "head_dim", "head_dim_v")]
+    sides = (*kv.keys.arguments, *kv.values.arguments)
+    args = (*(found[of] for of in "qkv"), *shape, *norms, eps, *_rotation(launches, op))
+    grid = (-(-(n["n_head"] + 2 * n["n_head_kv"]) // BLOCK_HEADS), launches.extent.n_tokens, 1)
+    launches.add(KernelName("heads", "place_heads"), grid, 128, *args, launches.standing.position, *sides)
 
 
 def attention(launches: Launches, op: Op) -> None:
@@ -42,16 +51,15 @@ def attention(launches: Launches, op: Op) -> None:
     row_bytes = n_head * launches.extent.n_chunks * (2 + head_dim_v) * 4
     step = max(1, PARTIAL_BYTES // row_bytes)
     partial = launches.rooms.scratch("attention", row_bytes * min(step, launches.extent.n_tokens))
+    to = launches.leave(op.outputs[0], launches.extent.n_tokens * n_head * head_dim_v)
     for first in range(0, launches.extent.n_tokens, step):
-        _attention_slice(launches, op, first, min(step, launches.extent.n_tokens - first), partial)
+        _attention_slice(launches, op, first, min(step, launches.extent.n_tokens - first), partial, to)
 
 
 def attn_out(launches: Launches, op: Op) -> None:
     residual = launches.rooms.value(op.inputs[1]) if len(op.inputs) > 1 else None
-    a = launches.rooms.value(op.inputs[0])
-    launches.product(
-        op, "o", launches.quantized(launches.weight(op, "o"), a), launches.rooms.value(op.outputs[0]), residual
-    )
+    inputs = launches.taken(launches.weight(op, "o"), op.inputs[0])
+    launches.product(op, "o", inputs, launches.rooms.value(op.outputs[0]), residual)
 
 
 def _projections(launches: Launches, op: Op, columns: Mapping[str, int]) -> dict[str, Address]:
@@ -59,42 +67,26 @@ def _projections(launches: Launches, op: Op, columns: Mapping[str, int]) -> dict
     n_tokens = launches.extent.n_tokens
     to = {letter: launches.rooms.scratch(letter, n_tokens * columns[letter] * 4) for letter in "kv"}
     to["q"] = launches.rooms.value(op.outputs[0])
-    inputs: dict[bool, Inputs] = {}  # quantised once for all that want it so
+    parts = []
     for role in ("q", "k", "v", "qk", "qkv"):
         if role not in op.weights:
             continue
         weight, bias = launches.weight(op, role), launches.bias(op, role)
-        if weight.is_quantized not in inputs:
-            inputs[weight.is_quantized] = launches.quantized(weight, launches.rooms.value(op.inputs[0]))
         first = 0
         for letter in role:
-            part = None if bias is None else bias._replace(offset=first * 4)
-            rows = columns[letter]
-            launches.rows_product(weight, first, rows, inputs[weight.is_quantized], part, None, to[letter], n_tokens)
-            first += rows
+            own_bias = None if bias is None else bias._replace(offset=bias.offset + first * 4)
+            parts.append(Part(weight, first, columns[letter], own_bias, to[letter]))
+            first += columns[letter]
+    launches.products(parts, op.inputs[0])
     return to
 
 
-def _place_heads(launches: Launches, op: Op, letter: str, heads: Address, n_head: int, head_dim: int) -> None:
-    """Norm of every head where the layer has one, then rotation."""
-    n_tokens = launches.extent.n_tokens
-    if f"{letter}_norm" in op.weights:
-        norm = launches.weight(op, f"{letter}_norm")
-        launches.normalize_heads(heads, norm, n_tokens * n_head, float(op.params["eps"]))
+def _rotation(launches: Launches, op: Op) -> tuple[Argument, ...]:
+    """Tables, pairs of a head that are rotated, and whether a pair's numbers are half of them apart."""
     if op.params["rope"] == "none":
-        return
+        return None, None, integer(0), integer(0)
     table = launches.standing.rope[int(op.params["rope_table"])]
-    shape = (integer(n_head * head_dim), integer(n_head), integer(head_dim))
-    apart = integer(int(op.params["rope"] == "neox"))
-    args = (heads, *shape, table.cosines, table.sines, integer(table.half), apart, launches.standing.position)
-    launches.add(KernelName("rope", "rotate"), (n_tokens, 1, 1), 128, *args)
-
-
-def _store(launches: Launches, rows: Address, columns: int, side: KvSide) -> None:
-    to = (side.numbers,) if side.scales is None else (side.numbers, side.scales)
-    name = KernelName("rope", "store_kv" if side.scales is None else "store_kv_q8_0")
-    args = (rows, integer(columns), *to, integer(columns), launches.standing.position)
-    launches.add(name, (launches.extent.n_tokens, 1, 1), 128, *args)
+    return table.cosines, table.sines, integer(table.half), integer(int(op.params["rope"] == "neox"))
 
 
 def _mma_width(op: Op) -> int | None:
@@ -121,12 +113,17 @@ def _sinks(launches: Launches, op: Op) -> Address | None:
     return launches.weight(op, "sinks").row(0) if "sinks" in op.weights else None
 
 
-def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, partial: Address) -> None:
+def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, partial: Address, to: Inputs) -> None:
+    """Tokens from `first` on, to their rows of the result."""
     keys = ("n_head", "n_head_kv", "head_dim", "head_dim_v", "window")
     n_head, n_head_kv, head_dim, head_dim_v, window = (int(op.params[key]) for key in keys)
     kv, n_chunks = launches.standing.kv[int(op.params["slot"])], launches.extent.n_chunks
     q = launches.rooms.value(op.inputs[0])._replace(offset=first * n_head * head_dim * 4)
-    a = launches.rooms.value(op.outputs[0])._replace(offset=first * n_head * head_dim_v * 4)
+    before = first * n_head * head_dim_v
+    results = [
+        at and at._replace(offset=at.offset + n_bytes)
+        for at, n_bytes in zip(to, (before * 4, before, before // 8), strict=True)
+    ]
     where = (integer(window), integer(first), launches.standing.position)
     sizes = [integer(n) for n in (n_head, n_head_kv, head_dim, head_dim_v)]
     shape: tuple[Argument, ...] = (*sizes, np.float32(op.params["scale"]))
@@ -135,5 +132,5 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     packed = next((n for n in PACKED if group <= n), PACKED[-1])
     grid = (n_head_kv * -(-group // packed), n_tokens, n_chunks)
     launches.add(KernelName("attention", f"attention_chunk_{packed}"), grid, 256, *args)
-    args = (partial, _sinks(launches, op), integer(n_chunks), integer(head_dim_v), *where, a)
+    args = (partial, _sinks(launches, op), integer(n_chunks), integer(head_dim_v), *where, *results)
     launches.add(KernelName("attention", "attention_combine"), (n_head, n_tokens, 1), 128, *args)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import LogitsOf
-from harness.core.cuda import attention, dense, experts
+from harness.core.cuda import attention, dense, experts, forms
 from harness.core.cuda.api import Address, Device, Graph, Launch
 from harness.core.cuda.kv_cache import KvBuffers
 from harness.core.cuda.launches import Extent, Launches, RopeBuffers, Standing
@@ -38,7 +38,7 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 class CudaContext:
     """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write.
 
-    `as_codes`: activations of experts that runs of the whole program leave quantised.
+    `wanted`: values that runs of the whole program leave quantised, or also quantised.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CudaContext:
         self._device = device
         self._program = program
         self._weights = weights
-        self.as_codes = experts.kept_as_codes(program.ops, (), weights)
+        self.wanted = forms.wanted(program.ops, (), weights)
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
         self.standing = _standing(device, program, options, self._counts_shape)
@@ -112,12 +112,13 @@ class CudaContext:
 
     def begin(self, extent: Extent) -> Launches:
         """No launches yet, of a run of that extent."""
-        return Launches(self._weights, self.rooms, self.standing, extent)
+        architecture = self._device.properties.compute_capability
+        return Launches(self._weights, self.rooms, self.standing, extent, architecture)
 
     def launches_by_op(self, extent: Extent) -> list[list[Launch]]:
         """The launches of a run of that extent, for each operation of the program."""
         launches = self.begin(extent)
-        launches.as_codes = self.as_codes
+        launches.wanted = self.wanted
         found = []
         for op in self._program.ops:
             first = len(launches.collected)

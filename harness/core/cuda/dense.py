@@ -1,7 +1,9 @@
 """Launches of embed, rms_norm, ffn and logits."""
 
+import numpy as np
+
 from harness.core.cuda.api import Address, KernelName
-from harness.core.cuda.launches import Launches, integer
+from harness.core.cuda.launches import Launches, Part, integer
 from harness.core.cuda.rooms import Rooms
 from harness.core.program.op import Op
 
@@ -18,8 +20,10 @@ def embed(launches: Launches, op: Op) -> None:
 
 def rms_norm(launches: Launches, op: Op) -> None:
     norm = launches.weight(op, "norm")
-    x, y = launches.rooms.value(op.inputs[0]), launches.rooms.value(op.outputs[0])
-    launches.normalize(x, norm, y, launches.extent.n_tokens, float(op.params["eps"]))
+    to = launches.leave(op.outputs[0], launches.extent.n_tokens * norm.columns)
+    shape = (integer(norm.columns), np.float32(op.params["eps"]))
+    name, grid = KernelName("norm", "rms_norm"), (launches.extent.n_tokens, 1, 1)
+    launches.add(name, grid, 128, launches.rooms.value(op.inputs[0]), norm.row(0), *to, *shape)
 
 
 def ffn(launches: Launches, op: Op) -> None:
@@ -39,13 +43,12 @@ def _gated(launches: Launches, op: Op, act: Address) -> None:
     """Gate and up, then the activation, into `act` [T, n_ff]."""
     n_ff, n_tokens = int(op.params["n_ff"]), launches.extent.n_tokens
     merged = "gate_up" in op.weights
-    x = launches.rooms.value(op.inputs[0])
     gate = launches.rooms.scratch("gate", n_tokens * 2 * n_ff * 4)
     up = gate._replace(offset=n_ff * 4 if merged else n_tokens * n_ff * 4)
-    inputs = launches.quantized(launches.weight(op, "gate_up" if merged else "gate"), x)
-    launches.product(op, "gate_up" if merged else "gate", inputs, gate, None)
-    if not merged:
-        launches.product(op, "up", inputs, up, None)
+    to = {"gate_up": gate} if merged else {"gate": gate, "up": up}
+    weights = {role: launches.weight(op, role) for role in to}
+    parts = [Part(weights[role], 0, weights[role].rows, launches.bias(op, role), to[role]) for role in to]
+    launches.products(parts, op.inputs[0])
     kind, stride = integer(ACTIVATIONS[str(op.params["activation"])]), integer((1 + merged) * n_ff)
     grid = (-(-n_ff // 128), n_tokens, 1)
     launches.add(KernelName("combine", "activate_rows"), grid, 128, gate, up, stride, integer(n_ff), kind, act)

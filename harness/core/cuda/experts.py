@@ -1,6 +1,5 @@
 """Launches of route, moe_up_gate and moe_down: merged or not, fused or not, grouped or expert by expert."""
 
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +54,7 @@ def route(launches: Launches, op: Op) -> None:
         )
     router = launches.weight(op, "router")
     logits = launches.rooms.scratch("router", n_tokens * n_expert * 4)
-    launches.product(op, "router", launches.quantized(router, launches.rooms.value(op.inputs[0])), logits, None)
+    launches.product(op, "router", launches.taken(router, op.inputs[0]), logits, None)
     routing = Routing.room(launches.rooms, n_tokens * top_k, n_expert, top_k)
     launches.routing[op.outputs[0]] = routing
     how = (
@@ -63,23 +62,21 @@ def route(launches: Launches, op: Op) -> None:
         integer(int(op.params["renorm"])),
         np.float32(op.params["weight_scale"]),
     )
-    args = (logits, integer(n_expert), integer(top_k), *how, routing.ids, routing.weights)
-    launches.add(KernelName("route", "choose_experts"), (n_tokens, 1, 1), 32, *args)
     counts = launches.standing.counts._replace(offset=op.layer * launches.standing.n_expert * 4)
-    slots = (routing.ids, integer(n_tokens * top_k), routing.order, routing.bounds)
-    launches.add(KernelName("route", "sort_slots"), (n_expert, 1, 1), 32, *slots, counts)
+    args = (logits, integer(n_expert), integer(top_k), *how, routing.ids, routing.weights, counts)
+    launches.add(KernelName("route", "choose_experts"), (n_tokens, 1, 1), 32, *args)
 
 
 def moe_up_gate(launches: Launches, op: Op) -> None:
     routing, n_ff = launches.routing[op.inputs[1]], int(op.params["n_ff"])
     act = launches.rooms.value(op.outputs[0])
     halves = _halves(launches, op, n_ff)
-    inputs = launches.quantized(halves.gate, launches.rooms.value(op.inputs[0]))
+    inputs = launches.taken(halves.gate, op.inputs[0])
     kind = integer(ACTIVATIONS[str(op.params["activation"])])
     if op.params["fused"]:
         biases = (halves.gate_bias, halves.up_bias)
         matrix = halves.arguments(n_ff)
-        to = _codes_in(act, routing.n_slots * n_ff) if op.outputs[0] in launches.as_codes else (act, None, None)
+        to = launches.leave(op.outputs[0], routing.n_slots * n_ff)
         both = _ExpertProduct("expert_gate_up", halves.gate, n_ff, 2, matrix, biases, (kind, *to))
         _multiply(launches, op, both, inputs, routing, routing.top_k)
         return
@@ -91,11 +88,7 @@ def moe_up_gate(launches: Launches, op: Op) -> None:
 def moe_down(launches: Launches, op: Op) -> None:
     routing, down = launches.routing[op.inputs[1]], launches.weight(op, "down")
     y = launches.rooms.scratch("expert outputs", routing.n_slots * down.rows * 4)
-    act = launches.rooms.value(op.inputs[0])
-    if op.inputs[0] in launches.as_codes:
-        inputs = _codes_in(act, routing.n_slots * down.columns)
-    else:
-        inputs = launches.quantized(down, act, routing.n_slots)
+    inputs = launches.taken(down, op.inputs[0], routing.n_slots)
     _expert_product(launches, op, "down", inputs, routing, 1, y)
     residual = launches.rooms.value(op.inputs[2]) if len(op.inputs) > 2 else None
     grid = (-(-down.rows // 128), launches.extent.n_tokens, 1)
@@ -108,25 +101,6 @@ def moe_down(launches: Launches, op: Op) -> None:
         integer(down.rows),
     )
     launches.add(KernelName("combine", "combine_slots"), grid, 128, *args)
-
-
-def kept_as_codes(
-    ops: Iterable[Op], handed_out: Collection[str], weights: Mapping[tuple[str, str], DeviceTensor]
-) -> frozenset[str]:
-    """Activations that gate and up of `ops` may leave quantised: `ops` read them, and nobody else, as codes alone."""
-    made, read = set(), set()
-    for op in ops:
-        if op.name == "moe_up_gate" and op.params["fused"]:
-            gate = op.weights.get("gate", op.weights.get("gate_up", ""))
-            made |= set(op.outputs) if weights[gate, op.device].is_quantized else set()
-        elif op.name == "moe_down" and weights[op.weights["down"], op.device].is_quantized:
-            read.add(op.inputs[0])
-    return frozenset(made & read - set(handed_out))
-
-
-def _codes_in(act: Address, n: int) -> Inputs:
-    """Codes and scales of `n` numbers, in the place that their floats would have."""
-    return None, act, act._replace(offset=n)
 
 
 def _halves(launches: Launches, op: Op, n_ff: int) -> _Halves:
@@ -168,15 +142,15 @@ def _multiply(
     launches: Launches, op: Op, product: _ExpertProduct, inputs: Inputs, routing: Routing, per_input: int
 ) -> None:
     """One grid for all experts, or one for each where the path is per_expert; `per_input` slots share an input."""
-    n_expert, quantized = int(op.params["n_expert"]), product.weight.is_quantized
-    shape = shape_for_experts(launches.extent.n_tokens, routing.n_slots, n_expert, quantized=quantized)
+    n_expert, name = int(op.params["n_expert"]), product.weight.format
+    shape = shape_for_experts(launches.extent.n_tokens, routing.n_slots, n_expert, name, launches.architecture)
     slots: tuple[Argument, ...] = (routing.ids,)
     n_tiles = routing.n_slots
     if shape.tokens > 1:
         tiles, n_tiles = launches.tiles(routing, n_expert, shape.tokens)
         slots = (tiles, routing.order)
-    name = KernelName(shape.source("experts"), f"{product.entry}{shape.suffix}", product.weight.format)
+    kernel = KernelName(shape.source("experts"), f"{product.entry}{shape.suffix}", name)
     rows = product.rows * (product.factor if shape.is_mma else 1)
     before = (*product.matrix, *(inputs[1:] if shape.is_mma else inputs), *product.biases, *slots, integer(per_input))
     for expert in range(n_expert) if op.params.get("path") == "per_expert" else (-1,):
-        launches.add(name, shape.grid(rows, n_tiles), THREADS, *before, integer(expert), *product.ends)
+        launches.add(kernel, shape.grid([rows], n_tiles), THREADS, *before, integer(expert), *product.ends)

@@ -3,12 +3,15 @@
 A list of launches is good for every position of its KV bucket: the position itself stands in device memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.core.cuda.api import Address, Argument, KernelName, Launch
+from harness.core.cuda.forms import FLOATS, Forms
 from harness.core.cuda.kv_cache import KvBuffers
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.shapes import SMALLEST_TILE, THREADS, shape_for
@@ -16,8 +19,8 @@ from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import UnsupportedError
 from harness.core.program.op import Op
 
-NORM_TILE = 16
-"""Heads a block normalises; see kernels/norm.cu."""
+MOST_PARTS = 3
+"""Matrices that one launch multiplies; see kernels/parts.cuh."""
 TILE_BYTES = 16
 """Of an entry of the list of tiles, see kernels/tiles.cuh."""
 LARGEST_GRID = 65_535
@@ -75,20 +78,45 @@ class Routing:
         return cls(ids, weights, order, bounds, n_slots, top_k)
 
 
+class Part(NamedTuple):
+    """Rows `first` .. of a matrix, and where their products with all tokens go, [T, rows]."""
+
+    weight: DeviceTensor
+    first: int
+    rows: int
+    bias: Address | None
+    y: Address
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """As kernels/parts.cuh takes them."""
+        return self.weight.address, integer(self.first), integer(self.rows), self.bias, self.y
+
+
+NO_PART: tuple[Argument, ...] = (None, np.int32(0), np.int32(0), None, None)
+
+
 class Launches:
     """The launches so far, and what the next ones need to know."""
 
     def __init__(
-        self, weights: Mapping[tuple[str, str], DeviceTensor], rooms: Rooms, standing: Standing, extent: Extent
+        self,
+        weights: Mapping[tuple[str, str], DeviceTensor],
+        rooms: Rooms,
+        standing: Standing,
+        extent: Extent,
+        architecture: int,
     ) -> None:
         self.collected: list[Launch] = []
         self.rooms = rooms
         self.standing = standing
         self.extent = extent
+        self.architecture = architecture
         self.routing: dict[str, Routing] = {}
         self._weights = weights
-        self.as_codes: frozenset[str] = frozenset()
-        """Values of experts that are left quantised, see experts.py."""
+        self.wanted: Mapping[str, Forms] = {}
+        """Forms of values that are not left as floats alone, see forms.py."""
+        self._left: dict[str, Inputs] = {}
         self._listed: tuple[Routing, int] | None = None
 
     def add(self, kernel: KernelName, grid: tuple[int, int, int], threads: int, *args: Argument) -> None:
@@ -119,53 +147,68 @@ class Launches:
         )
         return None, codes, scales
 
-    def normalize(self, x: Address, norm: DeviceTensor, y: Address, n_vectors: int, eps: float) -> None:
-        """Rows of a value."""
-        args = (x, norm.row(0), y, integer(norm.columns), np.float32(eps))
-        self.add(KernelName("norm", "rms_norm"), (n_vectors, 1, 1), 128, *args)
+    def leave(self, name: str, n: int) -> Inputs:
+        """Where `n` numbers of a value go, in the forms wanted of it: null where one is not."""
+        at, form = self.rooms.value(name), self.wanted.get(name, FLOATS)
+        if not form.codes:
+            return at, None, None
+        behind = at._replace(offset=n * 4 if form.floats else 0)
+        self._left[name] = (at if form.floats else None, behind, behind._replace(offset=behind.offset + n))
+        return self._left[name]
 
-    def normalize_heads(self, heads: Address, norm: DeviceTensor, n_vectors: int, eps: float) -> None:
-        """Short vectors, in place."""
-        args = (heads, norm.row(0), integer(n_vectors), integer(norm.columns), np.float32(eps))
-        self.add(KernelName("norm", "norm_heads"), (-(-n_vectors // NORM_TILE), 1, 1), 128, *args)
+    def taken(self, weight: DeviceTensor, name: str, n_rows: int | None = None) -> Inputs:
+        """A value as the weight's format wants it: as it was left, or quantised now."""
+        if weight.is_quantized and name in self._left:
+            return None, *self._left[name][1:]
+        return self.quantized(weight, self.rooms.value(name), n_rows)
 
     def product(
         self, op: Op, role: str, inputs: Inputs, y: Address, residual: Address | None, n: int | None = None
     ) -> None:
+        """One weight with these inputs."""
         weight = self.weight(op, role)
-        n_tokens = self.extent.n_tokens if n is None else n
-        self.rows_product(weight, 0, weight.rows, inputs, self.bias(op, role), residual, y, n_tokens)
+        part = Part(weight, 0, weight.rows, self.bias(op, role), y)
+        self._multiply([part], inputs, residual, self.extent.n_tokens if n is None else n)
 
-    def rows_product(
-        self,
-        weight: DeviceTensor,
-        first: int,
-        rows: int,
-        inputs: Inputs,
-        bias: Address | None,
-        residual: Address | None,
-        y: Address,
-        n_tokens: int,
-    ) -> None:
-        matrix = (weight.address, weight.stride, integer(first), integer(rows), integer(weight.columns))
-        ends = (bias, residual, y, integer(rows), integer(n_tokens))
-        shape = shape_for(n_tokens, quantized=weight.is_quantized)
+    def products(self, parts: Sequence[Part], name: str) -> None:
+        """Several matrices with the value `name`: one launch for those of one format."""
+        inputs: dict[bool, Inputs] = {}  # quantised once for all that want it so
+        for _, group in groupby(sorted(parts, key=_format_of), key=_format_of):
+            same = list(group)
+            weight = same[0].weight
+            if weight.is_quantized not in inputs:
+                inputs[weight.is_quantized] = self.taken(weight, name)
+            self._multiply(same, inputs[weight.is_quantized], None, self.extent.n_tokens)
+
+    def _multiply(self, parts: Sequence[Part], inputs: Inputs, residual: Address | None, n_tokens: int) -> None:
+        weight = parts[0].weight
+        shape = shape_for(n_tokens, weight.format, self.architecture)
         name = KernelName(shape.source("product"), f"product{shape.suffix}", weight.format)
+        matrices = [argument for part in parts for argument in part.arguments]
+        missing = NO_PART * (MOST_PARTS - len(parts))
         taken = inputs[1:] if shape.is_mma else inputs
-        self.add(name, shape.grid(rows, -(-n_tokens // shape.tokens)), THREADS, *matrix, *taken, *ends)
+        grid = shape.grid([part.rows for part in parts], -(-n_tokens // shape.tokens))
+        args = (*matrices, *missing, weight.stride, integer(weight.columns), *taken, residual, integer(n_tokens))
+        self.add(name, grid, THREADS, *args)
 
     def tiles(self, routing: Routing, n_expert: int, tile_slots: int) -> tuple[Address, int]:
-        """A list of tiles of at most `tile_slots` slots of one expert each, and how many it may have at most.
+        """Slots by expert and a list of tiles of at most `tile_slots` of one expert each; how many it may have at most.
 
-        It is made on the device, which alone knows what each expert got, unless the last one made is the same.
+        Both are made on the device, which alone knows what each expert got, unless the last one made is the same.
         """
         most = min(routing.n_slots, routing.n_slots // tile_slots + n_expert)
         room = self.rooms.scratch("slot tiles", TILE_BYTES * (routing.n_slots // SMALLEST_TILE + n_expert))
         if self._listed is None or self._listed[0] is not routing or self._listed[1] != tile_slots:
+            slots = (routing.ids, integer(routing.n_slots), routing.order, routing.bounds)
+            self.add(KernelName("route", "sort_slots"), (n_expert, 1, 1), 32, *slots)
             args = (routing.bounds, integer(n_expert), integer(tile_slots), integer(most), room)
             self.add(KernelName("tiles", "list_tiles"), (1, 1, 1), 32, *args)
             self._listed = routing, tile_slots
         return room, most
+
+
+def _format_of(part: Part) -> str:
+    return part.weight.format
 
 
 def integer(value: int) -> np.int32:

@@ -179,12 +179,8 @@ class Proof:
     def _upload_routing(self, value: Expected) -> Routing:
         n_expert = self._context.standing.n_expert
         routing = Routing.room(self._context.rooms, value.experts.size, n_expert, value.experts.shape[1])
-        flat = value.experts.ravel()
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(flat, minlength=n_expert))])
-        self._device.upload(routing.ids, flat.astype(np.int32))
+        self._device.upload(routing.ids, value.experts.ravel().astype(np.int32))
         self._device.upload(routing.weights, value.weights)
-        self._device.upload(routing.order, np.argsort(flat, kind="stable").astype(np.int32))
-        self._device.upload(routing.bounds, bounds.astype(np.int32))
         return routing
 
     def _upload_caches(self, trace: Trace, n_positions: int) -> None:

@@ -22,7 +22,7 @@ HEADER = """# What the CUDA kernels take of an SM
 
 Written by `python -m harness.core.cuda.resources`, compiled by NVRTC {version}; checked by
 tests/core/cuda/test_cuda_resources.py. Each cell: registers a thread, bytes spilled, bytes of stack, bytes of static
-shared memory a block.
+shared memory a block; "–" where the architecture has another tile (shapes.py).
 
 """
 
@@ -43,7 +43,7 @@ Table = Mapping[tuple[str, str, int], Resources]
 
 def measure(architectures: Iterable[int]) -> Table:
     """Compile every instance for every architecture. Errors: DeviceError."""
-    work = [(kernel, architecture) for architecture in architectures for kernel in instances()]
+    work = [(kernel, architecture) for architecture in architectures for kernel in instances(architecture)]
     with ThreadPoolExecutor(2) as pool:
         logs = pool.map(lambda each: compile_kernel(*each).log, work)
         return {
@@ -68,7 +68,8 @@ def render(table: Table, version: str) -> str:
     lines = [HEADER.format(version=version), "| kernel | format |" + "".join(f" sm_{each} |" for each in architectures)]
     lines.append("|---|---|" + "---|" * len(architectures))
     for entry, name in sorted({key[:2] for key in table}):
-        cells = [" ".join(map(str, astuple(table[entry, name, each]))) for each in architectures]
+        found = [table.get((entry, name, each)) for each in architectures]
+        cells = [" ".join(map(str, astuple(used))) if used else "–" for used in found]
         lines.append(f"| {entry} | {name or '–'} | " + " | ".join(cells) + " |")
     return lines[0] + "\n".join(lines[1:]) + "\n"
 
@@ -83,6 +84,7 @@ def parse(page: str) -> tuple[Table, str]:
         (row[0], row[1].removeprefix("–"), architecture): Resources(*map(int, cell.split()))
         for row in rows[1:]
         for architecture, cell in zip(architectures, row[2:], strict=True)
+        if cell != "–"
     }
     found = _VERSION.search(page)
     return table, found[1] if found else ""

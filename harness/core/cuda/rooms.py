@@ -19,7 +19,7 @@ class Rooms:
         self._values = _place_values(device, program, ubatch)
 
     def value(self, name: str) -> Address:
-        """Where a float32 value [T, columns] lies."""
+        """Where a float32 value [T, columns] lies, or its codes and scales; a norm may have both, codes behind."""
         return Address(self._values[name])
 
     def scratch(self, name: str, n_bytes: int) -> Address:
@@ -38,7 +38,8 @@ def _place_values(device: Device, program: Program, ubatch: int) -> Mapping[str,
     for index, op in enumerate(program.ops):
         for name in op.outputs:
             if name in columns:
-                placed[name] = _take(free, device, columns[name] * ubatch * 4)
+                n = columns[name] * ubatch
+                placed[name] = _take(free, device, n * 4 + (n + n // 8 if op.name == "rms_norm" else 0))
         free += [
             placed[name]
             for name in dict.fromkeys((*op.inputs, *op.outputs))

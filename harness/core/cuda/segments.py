@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda import dense, experts
+from harness.core.cuda import dense, forms
 from harness.core.cuda.api import Address, Device, Graph, Launch
 from harness.core.cuda.context import OPS, CudaContext
 from harness.core.cuda.launches import Extent, Routing
@@ -62,7 +62,7 @@ class CudaSegments(CudaContext):
 
     def _segment_launches(self, segment: Segment, extent: Extent) -> list[Launch]:
         launches = self.begin(extent)
-        launches.as_codes = experts.kept_as_codes(segment.ops, segment.outputs, self._weights)
+        launches.wanted = forms.wanted(segment.ops, segment.outputs, self._weights)
         launches.routing = self._routings.setdefault(extent.n_tokens, {})
         for op in segment.ops:
             OPS[op.name](launches, op)

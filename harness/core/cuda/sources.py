@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.core.cuda import layout
 from harness.core.cuda.api import KernelName
-from harness.core.cuda.shapes import MMA_SHAPES
+from harness.core.cuda.shapes import MMA_SHAPES, shapes_of
 from harness.core.formats.grids import NAMES as GRIDS
 from harness.core.formats.grids import grid
 from harness.core.formats.table import BY_NAME
@@ -26,17 +26,25 @@ def formats() -> frozenset[str]:
     return frozenset(path.stem.upper() for path in (KERNELS / "formats").glob("*.cuh")) - {"BLOCK", "PLAIN"}
 
 
-def instances() -> tuple[KernelName, ...]:
-    """Every compilation there is, as source and format; `entry` is left empty."""
+def instances(architecture: int) -> tuple[KernelName, ...]:
+    """Every compilation that a card may be asked for, as source and format; `entry` is left empty."""
     names = []
     for source in sorted(path.stem for path in KERNELS.glob("*.cu")):
-        known = (_with_codes() if source in CODES_ONLY else formats()) if takes_format(source) else {""}
+        known = _formats_of(source, architecture) if takes_format(source) else {""}
         names += [KernelName(source, "", name) for name in sorted(known)]
     return tuple(names)
 
 
-def _with_codes() -> frozenset[str]:
-    return frozenset(name for name in formats() if BY_NAME[name].group)
+def _formats_of(source: str, architecture: int) -> frozenset[str]:
+    """Tiles on tensor cores multiply codes alone, and each only where the table of shapes has it."""
+    if source not in CODES_ONLY:
+        return formats()
+    return frozenset(
+        name
+        for name in formats()
+        if BY_NAME[name].group
+        and any(source.endswith(shape.suffix) for shape in shapes_of(name, architecture).values() if shape.is_mma)
+    )
 
 
 def takes_format(source: str) -> bool:

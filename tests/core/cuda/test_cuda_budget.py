@@ -12,7 +12,9 @@ from harness.core.cuda.bounds import table
 from harness.core.cuda.layout import FIELDS, planes
 from harness.core.cuda.nvrtc import compile_kernel
 from harness.core.cuda.resources import Resources, parse
-from harness.core.cuda.sources import KERNELS
+from harness.core.cuda.shapes import MMA_SHAPES, TABLE, Shape, shapes_of
+from harness.core.cuda.shapes import THREADS as THREADS_OF_A_BLOCK
+from harness.core.cuda.sources import KERNELS, formats
 from harness.core.formats.table import BY_NAME
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -32,26 +34,52 @@ def blocks_per_multiprocessor(used: Resources, threads: int, architecture: int) 
     return min(by_registers, by_shared, THREADS[architecture] // threads)
 
 
-@pytest.mark.parametrize("architecture", [80, 86, 89, 90, 120])
-def test_two_blocks_of_every_mma_kernel_share_a_multiprocessor(architecture: int) -> None:
-    found = {
-        key: blocks_per_multiprocessor(used, 256, architecture)
-        for key, used in COMMITTED.items()
-        if "_mma_" in key[0] and key[1] and key[2] == architecture  # attention has no format
+def shape_of(entry: str) -> Shape:
+    """The shape of a kernel on tensor cores."""
+    return next(shape for shape in MMA_SHAPES if entry.endswith(shape.suffix))
+
+
+MMA = {key: used for key, used in COMMITTED.items() if "_mma_" in key[0] and key[1]}  # attention has no format
+
+
+@pytest.mark.parametrize("architecture", TABLE)
+def test_every_shape_of_the_table_is_compiled_for_its_architecture_and_no_other(architecture: int) -> None:
+    of_format = {name: set(shapes_of(name, architecture).values()) & set(MMA_SHAPES) for name in sorted(formats())}
+    entries = ("product", "expert_product", "expert_gate_up")
+    expected = {
+        (f"{of}{shape.suffix}", name) for name, shapes in of_format.items() for shape in shapes for of in entries
     }
-    assert len(found) == 3 * 2 * 27
-    assert {blocks for key, blocks in found.items() if key[0].endswith("_64")} == {2}
-    assert {blocks for key, blocks in found.items() if key[0].endswith("_16")} <= {2, 3, 4}
+    assert {key[:2] for key in MMA if key[2] == architecture} == expected
 
 
-def test_turing_has_room_for_one_block_of_every_mma_kernel_and_for_two_of_most() -> None:
-    found = [
-        blocks_per_multiprocessor(used, 256, 75)
-        for key, used in COMMITTED.items()
-        if "_mma_64" in key[0] and key[1] and key[2] == 75
-    ]
-    assert min(found) == 1
-    assert sum(blocks == 2 for blocks in found) > len(found) / 2
+@pytest.mark.parametrize("architecture", TABLE)
+@pytest.mark.parametrize("shape", MMA_SHAPES, ids=lambda shape: str(shape.tokens))
+def test_blocks_of_every_shape_share_a_multiprocessor_as_designed(shape: Shape, architecture: int) -> None:
+    """From Ampere on two or more, so that one multiplies while another decodes; the page has what each reaches."""
+    found = {
+        key: blocks_per_multiprocessor(used, THREADS_OF_A_BLOCK, architecture)
+        for key, used in MMA.items()
+        if shape_of(key[0]) == shape and key[2] == architecture
+    }
+    least, most = min(found.values()), max(found.values())
+    alone = [key for key, blocks in found.items() if blocks < 2]
+    assert all(architecture == 75 and MMA[key].shared_bytes > 32 << 10 for key in alone)
+    row = re.search(rf"^\| 128 × {shape.tokens} \|(.*)\|$", (DOCS / "cuda_kernels.md").read_text(), re.MULTILINE)
+    assert row
+    assert row[1].split("|")[list(TABLE).index(architecture)].strip() == (
+        f"{least} … {most}" if least < most else f"{most}"
+    )
+
+
+@pytest.mark.parametrize("shape", MMA_SHAPES, ids=lambda shape: str(shape.tokens))
+def test_every_shape_takes_the_registers_and_the_shared_memory_that_are_documented(shape: Shape) -> None:
+    taken = [used for key, used in MMA.items() if shape_of(key[0]) == shape]
+    registers, kib = ([use.registers for use in taken], [use.shared_bytes >> 10 for use in taken])
+    cells = f"| {min(registers)} … {max(registers)} | {min(kib)} … {max(kib)} |"
+    assert max(registers) <= 128
+    assert re.search(
+        rf"^\| 128 × {shape.tokens} \|.*{re.escape(cells)}$", (DOCS / "cuda_kernels.md").read_text(), re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 120])
@@ -96,9 +124,10 @@ def test_the_main_loop_feeds_it_by_ldmatrix_and_keeps_nothing_in_local_memory(
 def test_a_block_of_32_columns_costs_three_vector_instructions_an_accumulator(
     main_loop: tuple[int, Code, int, int],
 ) -> None:
-    """Conversion, product of scales, fma: what docs/numerics.md asks for, and no more."""
+    """To a float by a subtraction, product of scales, fma: what docs/numerics.md asks for, and no more."""
     _, code, start, end = main_loop
-    assert {code.count(name, start, end) for name in ("I2F", "FMUL", "FFMA")} == {32}
+    assert {code.count(name, start, end) for name in ("FADD", "FMUL", "FFMA")} == {32}
+    assert code.count("I2F", start, end) == 0
 
 
 def test_activations_travel_by_asynchronous_copies_of_16_bytes(main_loop: tuple[int, Code, int, int]) -> None:
@@ -109,9 +138,9 @@ def test_activations_travel_by_asynchronous_copies_of_16_bytes(main_loop: tuple[
     assert code.count("LDG.E.128", start, end) == (2 if architecture == 75 else 1)
 
 
-WIDE_LOADS = {"MXFP4": (4, 8, 0), "Q4_K": (4, 4, 0), "Q8_0": (8, 8, 0), "Q6_K": (8, 4, 0), "IQ2_XXS": (0, 8, 4)}
-"""A warp's step in the row kernel, four blocks or two of two terms each: loads of 16 bytes of weights, of 16 bytes of
-activations, and of 8 bytes of weights."""
+WIDE_LOADS = {"MXFP4": (4, 8, 0), "Q4_K": (4, 4, 0), "Q8_0": (4, 4, 0), "Q6_K": (8, 4, 0), "IQ2_XXS": (0, 8, 4)}
+"""A warp's step in the row kernel, four blocks, or two of two terms each or of 8 bits: loads of 16 bytes of weights, of
+16 bytes of activations, and of 8 bytes of weights."""
 
 
 @pytest.mark.parametrize("architecture", [75, 86, 120])

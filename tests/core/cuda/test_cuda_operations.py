@@ -12,7 +12,9 @@ from probing import activated
 
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.backend import CudaBackend
+from harness.core.cuda.context import OPS
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
+from harness.core.cuda.launches import Extent
 from harness.core.cuda.proof import N_CTX, UBATCH, Proof, ReferenceSide, load_model
 from harness.core.cuda.sources import KERNELS, formats
 from harness.core.formats.table import BY_NAME
@@ -115,6 +117,26 @@ def test_heads_that_fit_no_tile_are_attended_to_exactly(
         assert (result.distance == 0) == (is_exact or n_tokens == 1)
 
 
+@pytest.mark.parametrize(
+    ("formats_of", "launches"),
+    [({}, 1), ({"attn_v": "Q4_K"}, 2), ({"attn_k": "F16"}, 2)],
+    ids=["one", "two quantised", "plain among them"],
+)
+def test_projections_of_one_format_are_one_launch_and_of_two_are_two(
+    formats_of: dict[str, str], launches: int, device: Device, made: Made
+) -> None:
+    path = made("llama", {"default": "Q8_0", **formats_of}, n_layer=1, n_embd=256, n_vocab=331)
+    proof = Proof(device(), ReferenceSide(path, merge_qkv=False))
+    for n_tokens in (3, 20, 66):
+        found = list(proof.findings(n_tokens, 4, only=("qkv",)))
+        assert [str(finding) for finding in found if not finding.is_right] == []
+    op = next(op for op in proof.program.ops if op.name == "qkv")
+    collected = proof._context.begin(Extent(1, 1, 1))
+    OPS["qkv"](collected, op)
+    entries = [launch.kernel.entry for launch in collected.collected]
+    assert sorted(entries) == ["place_heads", *["product"] * launches, "quantize"]
+
+
 @pytest.mark.parametrize("merged", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("path_kind", ["grouped", "per_expert"])
@@ -160,11 +182,13 @@ def test_activations_have_the_bits_of_the_reference_over_the_whole_range_of_exp(
 def test_ties_go_to_the_lower_expert(device: Device) -> None:
     logits = np.array([[1.0, 3.0, 3.0, 0.0, 3.0], [2.0] * 5], np.float32)
     emulated = device()
-    found, ids, weights = (Address(emulated.allocate(40, "ties")) for _ in range(3))
+    found, ids, weights, counts = (Address(emulated.allocate(40, "ties")) for _ in range(4))
     emulated.upload(found, logits)
-    args = (found, np.int32(5), np.int32(3), np.int32(2), np.int32(0), np.float32(1.0), ids, weights)
+    emulated.upload(counts, np.zeros(5, np.int32))
+    args = (found, np.int32(5), np.int32(3), np.int32(2), np.int32(0), np.float32(1.0), ids, weights, counts)
     emulated.launch(Launch(KernelName("route", "choose_experts"), (2, 1, 1), 32, args))
     assert emulated.download(ids, 24).view(np.int32).tolist() == [1, 2, 4, 0, 1, 2]
+    assert emulated.download(counts, 20).view(np.int32).tolist() == [1, 2, 2, 0, 1]
 
 
 def test_the_ways_through_the_experts_do_not_change_a_bit(made: Made, session: Callable[..., Any]) -> None:
@@ -185,7 +209,7 @@ def logits_of(device: EmulatedDevice, path: Path, n_tokens: int, *, fused: bool)
     options = Options(devices=("cuda:0",), n_ctx=n_tokens, ubatch=n_tokens, fused_moe=fused)
     backend = CudaBackend(device)
     context = backend.context(load_model(path, options, backend), options)
-    assert bool(context.as_codes) == fused
+    assert len(context.wanted) == 3 + fused  # two norms and attention; the activation of experts
     return context.run(np.arange(n_tokens, dtype=np.int32), 0, "all")
 
 
@@ -201,17 +225,24 @@ def test_activations_that_gate_and_up_leave_as_codes_are_those_of_a_launch_of_th
 
 
 @pytest.mark.parametrize(
-    ("text", "instead"),
+    ("file", "text", "instead"),
     [
-        ("if (act_codes == nullptr) return;\n    __syncthreads();", "if (act_codes == nullptr) return;"),
-        ("block < 2 * count", "block < count"),
-        ("codes[at] = number.code;", "codes[at ^ 32] = number.code;"),
-        ("if (first_column + block % 2 * 32 >= n_ff) continue;", ""),
+        (
+            "experts_mma.cuh",
+            "if (act_codes == nullptr) return;\n    __syncthreads();",
+            "if (act_codes == nullptr) return;",
+        ),
+        ("experts_mma.cuh", "block < 2 * count", "block < count"),
+        ("experts_mma.cuh", "codes[at] = number.code;", "codes[at ^ 32] = number.code;"),
+        ("experts_mma.cuh", "if (first_column + block % 2 * 32 >= n_ff) continue;", ""),
+        ("norm.cu", "codes[row + i] = number.code;", "codes[row + (i ^ 32)] = number.code;"),
+        ("norm.cu", "if (y != nullptr) y[row + i] = value;", "if (codes == nullptr) y[row + i] = value;"),
+        ("attention.cu", "scales[at / 32] = number.scale;", "scales[(at / 32) ^ 1] = number.scale;"),
     ],
 )
-def test_a_bug_in_the_codes_of_tiles_is_caught(text: str, instead: str, made: Made, tmp_path: Path) -> None:
+def test_a_bug_in_codes_that_are_left_is_caught(file: str, text: str, instead: str, made: Made, tmp_path: Path) -> None:
     sources = shutil.copytree(KERNELS, tmp_path / "kernels")
-    source = sources / "experts_mma.cuh"
+    source = sources / file
     assert text in source.read_text()
     source.write_text(source.read_text().replace(text, instead))
     path = made("tiny-gpt-oss", layers=1)

@@ -126,7 +126,7 @@ def context_of(path: Path, device: EmulatedDevice, options: Options) -> CudaCont
     return backend.context(load_model(path, options, backend), options)
 
 
-@pytest.mark.parametrize(("merged", "fused", "launches"), [(True, True, 21), (True, False, 23), (False, False, 24)])
+@pytest.mark.parametrize(("merged", "fused", "launches"), [(True, True, 12), (True, False, 14), (False, False, 15)])
 def test_a_layer_of_a_mixture_takes_as_many_launches_as_documented(
     merged: bool, fused: bool, launches: int, made: Made
 ) -> None:

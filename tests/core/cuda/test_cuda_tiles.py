@@ -8,7 +8,20 @@ import pytest
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.launches import TILE_BYTES
-from harness.core.cuda.shapes import EIGHT, FEW, MMA_16, MMA_64, ONE, SMALLEST_TILE, shape_for, shape_for_experts
+from harness.core.cuda.nvrtc import ARCHITECTURES
+from harness.core.cuda.shapes import (
+    EIGHT,
+    FEW,
+    MMA_16,
+    MMA_32,
+    MMA_64,
+    MMA_SHAPES,
+    ONE,
+    SMALLEST_TILE,
+    TABLE,
+    shape_for,
+    shape_for_experts,
+)
 
 N_TILES = 90
 
@@ -47,13 +60,20 @@ def test_the_bound_of_the_list_holds_for_the_worst_distribution_of_slots() -> No
 
 
 def test_shapes_grow_with_the_tokens_a_matrix_meets() -> None:
-    found = [shape_for(n, quantized=True) for n in (1, FEW, FEW + 1, 16, 17, 2048)]
-    assert found == [ONE, ONE, MMA_16, MMA_16, MMA_64, MMA_64]
-    assert [shape_for(n, quantized=False) for n in (1, 2, 2048)] == [ONE, EIGHT, EIGHT]
-    assert [shape_for_experts(n, n * 8, 128, quantized=True) for n in (1, FEW, 5, 64, 272, 512)] == [
-        *[ONE] * 2,
-        *[MMA_16] * 2,
-        *[MMA_64] * 2,
-    ]
-    assert shape_for_experts(5, 20, 32, quantized=False) == EIGHT
-    assert min(shape.tokens for shape in (EIGHT, MMA_16, MMA_64)) == SMALLEST_TILE
+    found = [shape_for(n, "MXFP4", 86) for n in (1, FEW, FEW + 1, 16, 17, 32, 33, 2048)]
+    assert found == [ONE, ONE, MMA_16, MMA_16, MMA_32, MMA_32, MMA_64, MMA_64]
+    assert [shape_for(n, "F16", 86) for n in (1, 2, 2048)] == [ONE, EIGHT, EIGHT]
+    found = [shape_for_experts(n, n * 8, 128, "MXFP4", 86) for n in (1, FEW, 5, 64, 272, 512, 1024)]
+    assert found == [ONE, ONE, MMA_16, MMA_16, MMA_32, MMA_32, MMA_64]
+    assert shape_for_experts(5, 20, 32, "F32", 86) == EIGHT
+    assert min(shape.tokens for shape in (EIGHT, *MMA_SHAPES)) == SMALLEST_TILE
+
+
+def test_two_scales_a_block_get_smaller_tiles_where_registers_are_short_and_on_cards_nobody_knows() -> None:
+    largest = {architecture: shape_for(2048, "Q6_K", architecture).tokens for architecture in (*TABLE, 87, 999)}
+    assert largest == {75: 64, 80: 32, 86: 32, 89: 32, 90: 32, 120: 64, 87: 32, 999: 32}
+    assert {shape_for(2048, "Q4_K", architecture) for architecture in (*TABLE, 999)} == {MMA_64}
+
+
+def test_the_table_has_every_architecture_that_is_compiled_for() -> None:
+    assert tuple(TABLE) == ARCHITECTURES

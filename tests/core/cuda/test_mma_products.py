@@ -8,6 +8,7 @@ import pytest
 
 from harness.core.cuda.api import Address, KernelName, Launch
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
+from harness.core.cuda.launches import NO_PART, Part
 from harness.core.cuda.layout import held_rows
 from harness.core.cuda.shapes import FEW, MMA_SHAPES, ONE, THREADS
 from harness.core.cuda.sources import formats
@@ -29,15 +30,15 @@ def products(device: EmulatedDevice, name: str, n_columns: int) -> list[Any]:
     bias, residual = (random.normal(size=shape).astype(np.float32) for shape in (N_ROWS, (N_TOKENS, N_ROWS)))
     weights = matrix(device, fmt, rows, n_columns)
     codes_at, scales_at, bias_at, residual_at = (place(device, data) for data in (codes, scales, bias, residual))
-    matrix_of = (weights.address, weights.stride, np.int32(0), np.int32(N_ROWS), np.int32(n_columns))
     found = []
     for shape in (ONE, *MMA_SHAPES):
         y = Address(device.allocate(N_TOKENS * N_ROWS * 4, "y"))
-        ends = (bias_at, residual_at, y, np.int32(N_ROWS), np.int32(N_TOKENS))
+        part = Part(weights, 0, N_ROWS, bias_at, y)
         values = () if shape.is_mma else (None,)
-        args = (*matrix_of, *values, codes_at, scales_at, *ends)
+        inputs = (weights.stride, np.int32(n_columns), *values, codes_at, scales_at, residual_at, np.int32(N_TOKENS))
+        args = (*part.arguments, *NO_PART, *NO_PART, *inputs)
         kernel = KernelName(shape.source("product"), f"product{shape.suffix}", name)
-        grid = shape.grid(N_ROWS, -(-N_TOKENS // shape.tokens))
+        grid = shape.grid([N_ROWS], -(-N_TOKENS // shape.tokens))
         device.launch(Launch(kernel, grid, THREADS, args))
         found.append(device.download(y, N_TOKENS * N_ROWS * 4).view(np.float32))
     return found

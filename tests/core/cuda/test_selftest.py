@@ -112,7 +112,7 @@ def test_a_card_is_timed_operation_by_operation_beside_its_bound(
     assert {(each.n_tokens, each.op) for each in timed} >= {(512, "moe_up_gate"), (1, "attention"), (1, "logits")}
     assert all(each.took_ns == 250_000 and each.bound_ns > 0 for each in timed if each.op == "moe_up_gate")
     prompt = next(each for each in timed if (each.n_tokens, each.op) == (512, "moe_up_gate"))
-    assert prompt.kernels == "quantize list_tiles expert_gate_up_mma_64"
+    assert prompt.kernels == "sort_slots list_tiles expert_gate_up_mma_64"
     assert "250.0 us" in str(prompt)
 
 

@@ -167,10 +167,12 @@ ATTENTION_CHUNK(1)
 ATTENTION_CHUNK(4)
 ATTENTION_CHUNK(8)
 
-// Launch: grid (n_head, T), 128 threads. a: float [T, n_head, head_dim_v].
+// Launch: grid (n_head, T), 128 threads. a: float [T, n_head, head_dim_v], or where `codes` are given, what quantize.cu would
+// make of it: a warp has a block of 32, of which a head is a multiple then.
 extern "C" __global__ void attention_combine(const float* __restrict__ partial, const float* __restrict__ sinks,
                                              int n_chunks, int head_dim_v, int window, int first_token,
-                                             const int* __restrict__ position, float* __restrict__ a) {
+                                             const int* __restrict__ position, float* __restrict__ a,
+                                             int8_t* __restrict__ codes, float* __restrict__ scales) {
     const int head = blockIdx.x, token = blockIdx.y, n_head = gridDim.x;
     const size_t row = static_cast<size_t>(token) * n_head + head;
     for (int i = threadIdx.x; i < head_dim_v; i += 128) {
@@ -190,7 +192,15 @@ extern "C" __global__ void attention_combine(const float* __restrict__ partial, 
             total = __fadd_rn(__fmul_rn(total, before), exponential(__fadd_rn(sinks[head], -both)));
             sum = __fmul_rn(sum, before);
         }
-        a[row * head_dim_v + i] = __fdiv_rn(sum, total);
+        const float value = __fdiv_rn(sum, total);
+        const size_t at = row * head_dim_v + i;
+        if (codes == nullptr) {
+            a[at] = value;
+            continue;
+        }
+        const Quantized number = quantized(value);
+        codes[at] = number.code;
+        if (at % 32 == 0) scales[at / 32] = number.scale;
     }
 }
 LAUNCHABLE(attention_combine)

@@ -27,7 +27,7 @@ __device__ __forceinline__ void dot(const Row& row, int n_columns, Activations i
                                     float (&sum)[n]) {
 #pragma unroll
     for (int i = 0; i < n; i++) sum[i] = 0.0f;
-#pragma unroll(n == 1 ? 32 : 4)  // so many loads are under way while the chain waits
+#pragma unroll(n == 1 ? 32 : 2)  // so many loads are under way while the chain waits
     for (int column = threadIdx.x % 8; column < n_columns; column += 8) {
         const float weight = load_plain(row, column);
 #pragma unroll
@@ -47,7 +47,10 @@ __device__ __forceinline__ void dot(const Row& row, int n_columns, Activations i
 #else
 
 constexpr int groups = 32 / group, terms = has_minimum ? 2 * groups : groups, n_warps = block_threads / 32;
-constexpr int warp_blocks = 4 / terms, step_blocks = n_warps * warp_blocks;
+// 64 bytes of weights a lane are under way at once: four blocks, or two of a format of 8 bits; two as well where a block
+// has two terms. More of them would not stay in registers.
+constexpr int bytes_of_32 = bytes_before(sizeof(fields) / sizeof(Field)) * 32 / BLOCK_COLUMNS;
+constexpr int warp_blocks = bytes_of_32 < 32 ? 4 / terms : 2, step_blocks = n_warps * warp_blocks;
 
 // A thread has a row of the block's 32, its warp every eighth few blocks of columns: 32 threads load 32 chunks.
 __device__ __forceinline__ int own_row() { return threadIdx.x % 32; }

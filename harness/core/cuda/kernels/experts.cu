@@ -15,12 +15,19 @@ constexpr bool warp_has_block = true;  // of 32 columns, so that it can quantise
 
 // What a block works on: `count` slots of `expert`, the last repeated; inputs are their rows of the activations.
 template <int n> struct Work {
-    int expert, count, slots[n], inputs[n];
+    int expert, count, inputs[n];
 };
+
+// Slots of a tile, in shared memory, so that they take no register while rows are multiplied.
+__device__ __forceinline__ int* slots_of_tile() {
+    SHARED(int, slots, 8);
+    return slots;
+}
+template <int n> __device__ __forceinline__ int slot_of(int i) { return n == 1 ? blockIdx.y : slots_of_tile()[i]; }
 
 __device__ __forceinline__ Work<1> one_slot(const int* ids, int per_input) {
     const int slot = blockIdx.y;
-    return {ids[slot], 1, {slot}, {slot / per_input}};
+    return {ids[slot], 1, {slot / per_input}};
 }
 
 template <int n> __device__ __forceinline__ Work<n> tile_of_slots(const Tile* tiles, const int* order, int per_input) {
@@ -29,11 +36,11 @@ template <int n> __device__ __forceinline__ Work<n> tile_of_slots(const Tile* ti
     work.expert = tile.expert;
     work.count = tile.count;
     if (tile.count == 0) return work;
+    const int thread = threadIdx.x;
+    if (thread < n) slots_of_tile()[thread] = order[tile.first + min(thread, tile.count - 1)];
+    __syncthreads();
 #pragma unroll
-    for (int i = 0; i < n; i++) {
-        work.slots[i] = order[tile.first + min(i, tile.count - 1)];
-        work.inputs[i] = work.slots[i] / per_input;
-    }
+    for (int i = 0; i < n; i++) work.inputs[i] = slot_of<n>(i) / per_input;
     return work;
 }
 
@@ -54,7 +61,7 @@ __device__ __forceinline__ void multiply(const Work<n>& work, const uint8_t* wei
 #pragma unroll
     for (int i = 0; i < n; i++) {
         if (i >= work.count) break;
-        y[static_cast<size_t>(work.slots[i]) * n_rows + row] =
+        y[static_cast<size_t>(slot_of<n>(i)) * n_rows + row] =
             bias == nullptr ? sum[i] : __fadd_rn(sum[i], bias[matrix_row]);
     }
 }
@@ -80,7 +87,7 @@ __device__ __forceinline__ void multiply_both(const Work<n>& work, const uint8_t
         const float g = gate_bias == nullptr ? gates[i] : __fadd_rn(gates[i], gate_bias[matrix_row]);
         const float u = up_bias == nullptr ? ups[i] : __fadd_rn(ups[i], up_bias[matrix_row]);
         const float value = activate(kind, g, u);
-        const size_t at = static_cast<size_t>(work.slots[i]) * n_ff + row;
+        const size_t at = static_cast<size_t>(slot_of<n>(i)) * n_ff + row;
         if (warp_has_block && act_codes != nullptr) {
             const Quantized number = quantized(value);
             act_codes[at] = number.code;

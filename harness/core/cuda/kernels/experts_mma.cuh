@@ -9,14 +9,25 @@
 #include "tile_mma.cuh"
 #include "tiles.cuh"
 
+// A block's tile, in shared memory, so that it takes no register while the tile is multiplied.
+struct Placed {
+    int expert, count;
+};
+
 // The tile's slots in `slots` and their rows of the activations in `rows`; the last repeats.
-__device__ __forceinline__ void lay_out_slots(const Tile& tile, const int* order, int per_input, int* slots, int* rows) {
+__device__ __forceinline__ void lay_out_slots(const Tile& tile, const int* order, int per_input, int* slots, int* rows,
+                                              Placed* placed) {
     const int thread = threadIdx.x;
     if (thread < tile_tokens) {
         slots[thread] = order[tile.first + min(thread, tile.count - 1)];
         rows[thread] = slots[thread] / per_input;
     }
+    if (thread == 0) *placed = {tile.expert, tile.count};
     __syncthreads();
+}
+
+__device__ __forceinline__ bool is_idle(const Tile& tile, int only_expert) {
+    return tile.count == 0 || (only_expert >= 0 && tile.expert != only_expert);
 }
 
 // y [slots, rows] = weights of the slot's expert times its input, plus bias [n_expert, rows]. 128 rows a block.
@@ -27,14 +38,16 @@ extern "C" __global__ void __launch_bounds__(256, 2)
                    int slots_per_input, int only_expert, float* __restrict__ y) {
     SHARED(int, slots, tile_tokens);
     SHARED(int, rows, tile_tokens);
+    SHARED(Placed, placed, 1);
     const Tile tile = tiles[blockIdx.x];
-    const int expert = tile.expert, count = tile.count, first_row = blockIdx.y * tile_rows;
-    if (count == 0 || (only_expert >= 0 && expert != only_expert)) return;
-    lay_out_slots(tile, order, slots_per_input, slots, rows);
-    const int own = first_row + threadIdx.x % tile_rows;
-    const size_t matrix = static_cast<size_t>(expert) * n_rows;
+    if (is_idle(tile, only_expert)) return;
+    lay_out_slots(tile, order, slots_per_input, slots, rows, placed);
+    const int first_row = blockIdx.y * tile_rows, own = first_row + threadIdx.x % tile_rows;
+    const size_t own_row = static_cast<size_t>(tile.expert) * n_rows + own;
     Sums sum;
-    multiply_tile(row_or_none(weights, row_bytes, matrix + own, n_columns, own < n_rows), n_columns, codes, scales, rows, sum);
+    multiply_tile(row_or_none(weights, row_bytes, own_row, n_columns, own < n_rows), n_columns, codes, scales, rows, sum);
+    const int count = placed->count;
+    const size_t matrix = static_cast<size_t>(placed->expert) * n_rows;
     const Corner corner;
 #pragma unroll
     for (int i = 0; i < n_down; i++) {
@@ -81,17 +94,19 @@ extern "C" __global__ void __launch_bounds__(256, 2)
                    float* __restrict__ act, int8_t* __restrict__ act_codes, float* __restrict__ act_scales) {
     SHARED(int, slots, tile_tokens);
     SHARED(int, rows, tile_tokens);
+    SHARED(Placed, placed, 1);
     const Tile tile = tiles[blockIdx.x];
-    const int expert = tile.expert, count = tile.count, first_column = blockIdx.y * tile_columns;
-    if (count == 0 || (only_expert >= 0 && expert != only_expert)) return;
-    lay_out_slots(tile, order, slots_per_input, slots, rows);
+    const int first_column = blockIdx.y * tile_columns;
+    if (is_idle(tile, only_expert)) return;
+    lay_out_slots(tile, order, slots_per_input, slots, rows, placed);
     const int own = threadIdx.x % tile_rows, own_column = first_column + own / 16 * 8 + own % 8;
-    const size_t matrix = static_cast<size_t>(expert) * expert_rows;
     const bool is_gate = own % 16 < 8;
-    const size_t own_row = matrix + own_column + (is_gate ? 0 : up_first);
+    const size_t own_row = static_cast<size_t>(tile.expert) * expert_rows + own_column + (is_gate ? 0 : up_first);
     Sums sum;
     multiply_tile(row_or_none(is_gate ? gate : up, row_bytes, own_row, n_columns, own_column < n_ff), n_columns, codes,
                   scales, rows, sum);
+    const int count = placed->count;
+    const size_t matrix = static_cast<size_t>(placed->expert) * expert_rows;
     float* const staged = reinterpret_cast<float*>(weight_codes_room());
     const Corner corner;
 #pragma unroll

@@ -1,27 +1,20 @@
-// RMS norm of vectors of `n` numbers: y = x / sqrt(mean(x^2) + eps) * weight. Reference: rms_norm, qkv; exact.
+// RMS norm of rows of `n` numbers: y = x / sqrt(mean(x^2) + eps) * weight. Reference: rms_norm; exact.
 //
-// The sum of squares is eight chains of fused multiply-adds, so that only eight threads can add at a time. Those of a
-// long row add from shared memory, where 128 threads have put it; short vectors share a block, eight lanes each.
-#include "arithmetic.cuh"
+// The sum of squares is eight chains of fused multiply-adds, so that only eight threads can add at a time. They add from
+// shared memory, where 128 threads have put the row.
+#include "norm.cuh"
 
 constexpr int staged = 4096;
 
-__device__ __forceinline__ float factor_of(float squares, int n, float eps) {
-    return __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(__fdiv_rn(squares, __int2float_rn(n)), eps)));
-}
-
-__device__ __forceinline__ float normed(float x, float factor, float weight) {
-    return __fmul_rn(__fmul_rn(x, factor), weight);
-}
-
-// Rows [T, n]. Launch: grid (T), 128 threads.
+// Rows [T, n], to `y`, to `codes` and `scales` as quantize.cu would make them of it, or to both, as they are given.
+// Launch: grid (T), 128 threads: a warp has a block of 32.
 extern "C" __global__ void rms_norm(const float* __restrict__ x, const float* __restrict__ weight, float* __restrict__ y,
-                                    int n, float eps) {
+                                    int8_t* __restrict__ codes, float* __restrict__ scales, int n, float eps) {
     SHARED(float, numbers, staged);
     SHARED(float, factor, 1);
     const int thread = threadIdx.x;
-    const float* from = x + static_cast<size_t>(blockIdx.x) * n;
-    float* to = y + static_cast<size_t>(blockIdx.x) * n;
+    const size_t row = static_cast<size_t>(blockIdx.x) * n;
+    const float* from = x + row;
     float squares = 0.0f;
     for (int first = 0; first < n; first += staged) {
         const int count = min(staged, n - first);
@@ -35,19 +28,13 @@ extern "C" __global__ void rms_norm(const float* __restrict__ x, const float* __
     if (thread < 32) squares = sum_of_eight_lanes(squares);
     if (thread == 0) *factor = factor_of(squares, n, eps);
     __syncthreads();
-    for (int i = thread; i < n; i += 128) to[i] = normed(from[i], *factor, weight[i]);
+    for (int i = thread; i < n; i += 128) {
+        const float value = normed(from[i], *factor, weight[i]);
+        if (y != nullptr) y[row + i] = value;
+        if (codes == nullptr) continue;
+        const Quantized number = quantized(value);
+        codes[row + i] = number.code;
+        if (i % 32 == 0) scales[(row + i) / 32] = number.scale;
+    }
 }
 LAUNCHABLE(rms_norm)
-
-// Heads [n_vectors, n] in place. Launch: grid (ceil(n_vectors / 16)), 128 threads.
-extern "C" __global__ void norm_heads(float* __restrict__ heads, const float* __restrict__ weight, int n_vectors, int n,
-                                      float eps) {
-    const int vector = blockIdx.x * 16 + threadIdx.x / 8, lane = threadIdx.x % 8;
-    const int count = vector < n_vectors ? n : 0;
-    float* head = heads + static_cast<size_t>(vector) * n;
-    float squares = 0.0f;
-    for (int i = lane; i < count; i += 8) squares = __fmaf_rn(head[i], head[i], squares);
-    const float factor = factor_of(sum_of_eight_lanes(squares), n, eps);
-    for (int i = lane; i < count; i += 8) head[i] = normed(head[i], factor, weight[i]);
-}
-LAUNCHABLE(norm_heads)

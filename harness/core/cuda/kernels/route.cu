@@ -3,10 +3,10 @@
 
 // Launch: one warp per token; grid (T), 32 threads. logits float [T, n_expert] -> ids int [T, k] in descending order
 // (ties to the lower expert), weights float [T, k]. gating 0 softmax, 1 sigmoid, 2 softmax over the chosen.
-// Reference: route; exact.
+// counts int [n_expert] grow by what each expert got. Reference: route; exact.
 extern "C" __global__ void choose_experts(const float* __restrict__ logits, int n_expert, int top_k, int gating,
                                           int renorm, float weight_scale, int* __restrict__ ids,
-                                          float* __restrict__ weights) {
+                                          float* __restrict__ weights, int* __restrict__ counts) {
     SHARED(float, scores, 1024);
     const float* row = logits + static_cast<size_t>(blockIdx.x) * n_expert;
     int* chosen = ids + static_cast<size_t>(blockIdx.x) * top_k;
@@ -37,9 +37,11 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
                                         : exponential(__fadd_rn(best, -largest));
         if (lane == rank % 16) over = __fadd_rn(over, share);
         if (lane == 0) {
-            chosen[rank] = min(best_id, n_expert - 1);
+            const int expert = min(best_id, n_expert - 1);
+            chosen[rank] = expert;
             out[rank] = share;
-            scores[min(best_id, n_expert - 1)] = NEGATIVE_INFINITY;
+            scores[expert] = NEGATIVE_INFINITY;
+            atomicAdd(counts + expert, 1);
         }
         __syncwarp();
     }
@@ -64,19 +66,13 @@ extern "C" __global__ void choose_experts(const float* __restrict__ logits, int 
 LAUNCHABLE(choose_experts)
 
 // Launch: one warp per expert; grid (n_expert), 32 threads. From ids [n_slots]: bounds int [n_expert + 1], and `order`,
-// slots by expert, ascending within one: the same on every run. counts int [n_expert] grows by what each expert got.
+// slots by expert, ascending within one: the same on every run.
 extern "C" __global__ void sort_slots(const int* __restrict__ ids, int n_slots, int* __restrict__ order,
-                                      int* __restrict__ bounds, int* __restrict__ counts) {
+                                      int* __restrict__ bounds) {
     const int expert = blockIdx.x, lane = threadIdx.x;
-    int before = 0, own = 0;
-    for (int slot = lane; slot < n_slots; slot += 32) {
-        before += ids[slot] < expert;
-        own += ids[slot] == expert;
-    }
-    for (int distance = 16; distance > 0; distance /= 2) {
-        before += __shfl_xor_sync(FULL_MASK, before, distance);
-        own += __shfl_xor_sync(FULL_MASK, own, distance);
-    }
+    int before = 0;
+    for (int slot = lane; slot < n_slots; slot += 32) before += ids[slot] < expert;
+    for (int distance = 16; distance > 0; distance /= 2) before += __shfl_xor_sync(FULL_MASK, before, distance);
     int next = before;
     for (int first = 0; first < n_slots; first += 32) {
         const int slot = first + lane;
@@ -88,7 +84,6 @@ extern "C" __global__ void sort_slots(const int* __restrict__ ids, int n_slots, 
     if (lane == 0) {
         bounds[expert] = before;
         if (expert == static_cast<int>(gridDim.x) - 1) bounds[gridDim.x] = n_slots;
-        counts[expert] += own;
     }
 }
 LAUNCHABLE(sort_slots)

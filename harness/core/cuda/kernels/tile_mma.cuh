@@ -1,13 +1,13 @@
-// 128 weight rows times TILE_TOKENS tokens (16 or 64) by int8 mma, in the order docs/numerics.md fixes: integer sums of a group are exact,
-// then one fma per group, blocks ascending. So every element has the bits that dot.cuh gives it.
+// 128 weight rows times TILE_TOKENS tokens (16, 32 or 64) by int8 mma, in the order docs/numerics.md fixes: integer sums of
+// a group are exact, then one fma per group, blocks ascending. So every element has the bits that dot.cuh gives it.
 //
 // Shared memory, twice, so that one step of 64 columns is fetched while the last is multiplied:
 //   weight_codes [128 rows][4 chunks of 16 int8], decoded by the thread that owns (row, block)
 //   token_codes  [tile_tokens][4 chunks], by cp.async
 // Chunk c of row r lies at r * 4 + (c ^ (r >> 1 & 3)): ldmatrix and 16-byte stores meet every bank once.
 //
-// 256 threads: warps 4 x 2, each 32 rows x 32 tokens, or 8 x 1, each 16 rows x 16 tokens; sum[i][j] are the
-// accumulators of m16n8 tile (i, j).
+// 256 threads: warps 4 x 2, each 32 rows x 32 or 16 tokens, or 8 x 1, each 16 rows x 16 tokens; sum[i][j] are the
+// accumulators of m16n8 tile (i, j). shapes.py says which tile is for which architecture and format.
 #pragma once
 #include FORMAT_FILE
 #include "codebook.cuh"
@@ -48,49 +48,56 @@ __device__ __forceinline__ void multiply_group(int (&d)[4], const uint32_t (&a)[
     }
 }
 
+// Integer sums begin at the bits of 1.5 * 2^23: up to 2^22 either way, what is counted from there is a float's own last
+// bits, and a subtraction yields it, exactly. A conversion would do as well, at a quarter of the rate.
+constexpr int zero = 0x4b400000;
+__device__ __forceinline__ float counted(int sum) { return __fadd_rn(__int_as_float(sum), -12582912.0f); }
+
 // sum += one block of 32 columns. weight_scales [row_scales][128] and token_scales [tile_tokens] are the block's.
 __device__ __forceinline__ void add_block_of_tile(const uint4* weight_codes, const uint4* token_codes, int block,
                                                   const float* weight_scales, const float* token_scales,
                                                   Sums& sum) {
     const Corner corner;
     const int lane = corner.lane;
+    // Sixteen rows on, chunks lie in the same order; of a block beside, each with its second bit turned.
+    const int row = corner.row(0) - lane / 4 + lane % 8 + (lane >> 3 & 1) * 8;
+    const int token = corner.token(0) - lane % 4 * 2 + lane % 8 + (lane >> 4) * 8;
+    const uint4* of_rows = weight_codes + (chunk_at(row, lane >> 4) ^ 2 * block);
+    const uint4* of_tokens = token_codes + (chunk_at(token, lane >> 3 & 1) ^ 2 * block);
     uint32_t a[n_down][4];
-    for (int i = 0; i < n_down; i++) {
-        const int row = corner.row(i) - lane / 4 + lane % 8 + (lane >> 3 & 1) * 8;
-        load_matrix_x4(a[i], weight_codes + chunk_at(row, 2 * block + (lane >> 4)));
-    }
+    for (int i = 0; i < n_down; i++) load_matrix_x4(a[i], of_rows + i * 16 * 4);
 #pragma unroll
     for (int pair = 0; pair < n_across / 2; pair++) {
         uint32_t b[4];
-        const int token = corner.warp / row_warps * warp_tokens + pair * 16 + lane % 8 + (lane >> 4) * 8;
-        load_matrix_x4(b, token_codes + chunk_at(token, 2 * block + (lane >> 3 & 1)));
+        load_matrix_x4(b, of_tokens + pair * 16 * 4);
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const int j = 2 * pair + half;
             const uint32_t columns[2] = {b[2 * half], b[2 * half + 1]};
-            int totals[2][4] = {};
+            int totals[2][4] = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
             if (has_minimum) {
                 const uint32_t ones[4] = {0x01010101u, 0x01010101u, 0x01010101u, 0x01010101u};
                 for (int part = 0; part < groups; part++) multiply_group(totals[part], ones, columns, part);
             }
 #pragma unroll
             for (int i = 0; i < n_down; i++) {
-                int products[2][4] = {};
-                for (int part = 0; part < groups; part++) multiply_group(products[part], a[i], columns, part);
+                for (int part = 0; part < groups; part++) {
+                    int products[4] = {zero, zero, zero, zero};
+                    multiply_group(products, a[i], columns, part);
 #pragma unroll
-                for (int e = 0; e < 4; e++) {
-                    const float scale = token_scales[corner.token(j) + e % 2];
-                    const float* of_row = weight_scales + corner.row(i) + e / 2 * 8;
-                    float value = sum[i][j][e];
-                    for (int part = 0; part < groups; part++) {
-                        const float both = __fmul_rn(of_row[part * tile_rows], scale);
-                        value = __fmaf_rn(__int2float_rn(products[part][e]), both, value);
+                    for (int e = 0; e < 4; e++) {
+                        const float of_row = weight_scales[part * tile_rows + corner.row(i) + e / 2 * 8];
+                        const float both = __fmul_rn(of_row, token_scales[corner.token(j) + e % 2]);
+                        sum[i][j][e] = __fmaf_rn(counted(products[e]), both, sum[i][j][e]);
                     }
-                    for (int part = 0; part < minimums; part++) {
-                        const float both = __fmul_rn(of_row[(groups + part) * tile_rows], scale);
-                        value = __fmaf_rn(-__int2float_rn(totals[part][e]), both, value);
+                }
+                for (int part = 0; part < minimums; part++) {
+#pragma unroll
+                    for (int e = 0; e < 4; e++) {
+                        const float of_row = weight_scales[(groups + part) * tile_rows + corner.row(i) + e / 2 * 8];
+                        const float both = __fmul_rn(of_row, token_scales[corner.token(j) + e % 2]);
+                        sum[i][j][e] = __fmaf_rn(-counted(totals[part][e]), both, sum[i][j][e]);
                     }
-                    sum[i][j][e] = value;
                 }
             }
         }
@@ -116,9 +123,8 @@ __device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns,
     const int row = thread % tile_rows, block_of_row = thread / tile_rows;      // the block this thread decodes
     const int token = thread / 4, chunk = thread % 4;                           // the chunk this thread copies, if it has one
     const int scaled_token = thread % tile_tokens, scaled_block = thread / tile_tokens;  // the scale, while below 2
-    Block block;
-    float token_scale = 0.0f;
 
+    // Nobody reads `to` meanwhile, so that what is decoded goes there at once and takes no register from the products.
     const auto fetch = [&](int step, int to) {
         const int first = step * step_blocks;
         if (token < tile_tokens && first + chunk / 2 < n_blocks) {
@@ -126,12 +132,12 @@ __device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns,
             copy_async_16(token_codes + to * tile_tokens * 4 + chunk_at(token, chunk), codes + from);
         }
         copy_async_commit();
-        if (own_row.tile != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
+        float token_scale = 0.0f;
         if (scaled_block < step_blocks && first + scaled_block < n_blocks) {
             token_scale = scales[static_cast<size_t>(token_rows[scaled_token]) * n_blocks + first + scaled_block];
         }
-    };
-    const auto store = [&](int to) {
+        Block block = {};
+        if (own_row.tile != nullptr && first + block_of_row < n_blocks) decode(own_row, first + block_of_row, block);
         uint4* out = weight_codes + to * tile_rows * 4;
         const uint4 low = {static_cast<uint32_t>(block.codes[0]), static_cast<uint32_t>(block.codes[1]),
                            static_cast<uint32_t>(block.codes[2]), static_cast<uint32_t>(block.codes[3])};
@@ -145,11 +151,8 @@ __device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns,
         if (scaled_block < step_blocks) {
             token_scales[(to * step_blocks + scaled_block) * tile_tokens + scaled_token] = token_scale;
         }
-        copy_async_wait<0>();
     };
 
-    for (int i = 0; i < 8; i++) block.codes[i] = 0;
-    for (int part = 0; part < 2; part++) block.scale[part] = block.minimum[part] = 0.0f;
     for (int i = 0; i < n_down; i++) {
         for (int j = 0; j < n_across; j++) {
             for (int e = 0; e < 4; e++) sum[i][j][e] = 0.0f;
@@ -157,7 +160,7 @@ __device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns,
     }
     open_codebook();
     fetch(0, 0);
-    store(0);
+    copy_async_wait<0>();
     __syncthreads();
     for (int step = 0; step < n_steps; step++) {
         const int now = step % 2;
@@ -168,7 +171,7 @@ __device__ __forceinline__ void multiply_tile(const Row& own_row, int n_columns,
             add_block_of_tile(weight_codes + now * tile_rows * 4, token_codes + now * tile_tokens * 4, index,
                               weight_scales + at * row_scales * tile_rows, token_scales + at * tile_tokens, sum);
         }
-        if (step + 1 < n_steps) store(1 - now);
+        copy_async_wait<0>();
         __syncthreads();
     }
 }

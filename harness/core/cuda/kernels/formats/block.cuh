@@ -32,14 +32,15 @@ __device__ __forceinline__ Row row_of(const uint8_t* weights, size_t row_bytes, 
             static_cast<uint32_t>(n_columns / BLOCK_COLUMNS)};
 }
 
-// Chunk `index` of field `field` of one block.
+// Chunk `index` of field `field` of one block. Which matrix a row is of is known at run time only, so that the compiler has
+// to be told that it lies in global memory and does not change.
 template <int field, typename Chunk>
 __device__ __forceinline__ Chunk chunk(const Row& row, uint32_t block, uint32_t index) {
     constexpr uint32_t size = fields[field].chunk_bytes, per_block = fields[field].n_bytes / size;
     static_assert(sizeof(Chunk) == size, "a chunk is loaded whole");
     constexpr uint32_t before = bytes_before(field);
     const uint32_t plane = 32 * (HEADER_BYTES + row.n_blocks * before);
-    return *reinterpret_cast<const Chunk*>(row.tile + plane + ((block * per_block + index) * 32 + row.lane) * size);
+    return __ldg(reinterpret_cast<const Chunk*>(row.tile + plane + ((block * per_block + index) * 32 + row.lane) * size));
 }
 template <int field> __device__ __forceinline__ uint32_t chunk_1(const Row& row, uint32_t block, uint32_t index = 0) {
     return chunk<field, uint8_t>(row, block, index);
@@ -67,7 +68,7 @@ __device__ __forceinline__ void two_chunks_16(const Row& row, uint32_t block, ui
 }
 template <typename Header> __device__ __forceinline__ Header row_header(const Row& row) {
     static_assert(sizeof(Header) == HEADER_BYTES, "a header is loaded whole");
-    return reinterpret_cast<const Header*>(row.tile)[row.lane];
+    return __ldg(reinterpret_cast<const Header*>(row.tile) + row.lane);
 }
 
 #endif

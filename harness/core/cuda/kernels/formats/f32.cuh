@@ -5,5 +5,5 @@
 
 
 constexpr int plain_bytes = 4;
-__device__ __forceinline__ float plain_to_float(const uint8_t* bytes) { return *reinterpret_cast<const float*>(bytes); }
+__device__ __forceinline__ float plain_to_float(const uint8_t* bytes) { return __ldg(reinterpret_cast<const float*>(bytes)); }
 #include "formats/plain.cuh"
