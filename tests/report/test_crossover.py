@@ -1,5 +1,6 @@
 """Where merging begins to pay: only between points that were measured and are certain."""
 
+import math
 from dataclasses import replace
 
 import made_runs as made
@@ -7,7 +8,9 @@ import pytest
 
 from harness.records.axes import Axes
 from harness.records.record import Record
+from harness.report import numbers
 from harness.report.charts import LineChart
+from harness.report.effects import effect_over
 from harness.report.sections.crossover import crossing, points, section
 from harness.stats.paired import PairedResult
 
@@ -59,6 +62,16 @@ def test_gains_stand_against_ubatch_and_against_experts() -> None:
     assert by_ubatch.lines[0].y[1] == pytest.approx(-20, abs=3)
     assert "8 experts: faster at ubatch 8; slower at ubatch 512; crosses 1 between ubatch 8 and 512." in str(found)
     assert len(points(records)) == 4, "prompts only"
+
+
+def test_the_mean_over_all_points_is_said_even_where_none_of_them_is_certain() -> None:
+    records = [r for ubatch in (8, 32, 128, 512) for r in pair(ubatch, 1.0)]
+    result = effect_over([point.sides for point in points(records)])
+    assert result.ratio == pytest.approx(math.exp(sum(math.log(p.result.ratio) for p in points(records)) / 4))
+    found = section(records)
+    told = f"pp512: over 4 points together, merging changes speed by {numbers.change(result.ratio)}"
+    assert told in str(found)
+    assert "At none of them alone is merging faster or slower for certain, so no crossing was measured." in str(found)
 
 
 def test_one_ubatch_is_no_curve_and_one_side_no_point() -> None:

@@ -4,23 +4,24 @@ Only what was measured: nothing is drawn from a formula, and a crossing lies bet
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 from harness.records.axes import Axes
 from harness.records.record import Record
+from harness.report import numbers
 from harness.report.blocks import Prose, Row, Section
 from harness.report.charts import Line, LineChart
-from harness.report.effects import speed_effect
+from harness.report.effects import effect_over
 from harness.report.sections.sweep import effect_cell
-from harness.report.speeds import speeds
+from harness.report.speeds import Speed, speeds
 from harness.report.table import Column, Table, number, words
 from harness.report.variants import spoken, written
 from harness.stats.paired import PairedResult
 
-Curve = Mapping[int, PairedResult]
-"""The verdict on merging at each x."""
+Curve = Mapping[int, "Point"]
+"""What was measured at each x."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ class Point:
     n_expert: int
     ubatch: int
     setting: str
-    result: PairedResult
+    sides: tuple[Speed, Speed]
+
+    @property
+    def result(self) -> PairedResult:
+        """The verdict on merging."""
+        return effect_over([self.sides])
 
 
 def section(records: Sequence[Record]) -> Section | None:
@@ -43,7 +49,7 @@ def section(records: Sequence[Record]) -> Section | None:
     if not by_ubatch:
         return None
     drawn = [("ubatch", by_ubatch)] + ([("experts", by_experts)] if by_experts else [])
-    told = [Prose(f"{name}: {crossing(curve, axis)}.") for axis, curves in drawn for name, curve in curves.items()]
+    told = [Prose(text) for text in (*_over_all(found), *_crossings(drawn))]
     row = Row(tuple(_chart(axis, curves) for axis, curves in drawn))
     title = "Where the merge begins to pay: ubatch and experts"
     return Section("crossover", title, "Crossover", (row, *told, _table(found)), brief=True)
@@ -62,18 +68,18 @@ def points(records: Sequence[Record]) -> tuple[Point, ...]:
         for before, after in zip(speeds([base]), speeds([merged]), strict=False) if base else ():
             if before.phase == "pp" and before.row.test == after.row.test:
                 setting = ", ".join((*about, after.row.test))
-                found.append(_point(merged, setting, speed_effect(before, after)))
+                found.append(_point(merged, setting, (before, after)))
     return tuple(found)
 
 
-def _point(merged: Record, setting: str, result: PairedResult) -> Point:
+def _point(merged: Record, setting: str, sides: tuple[Speed, Speed]) -> Point:
     case = merged.case
-    return Point(case.model.label, _kind(merged), _n_expert(merged), case.axes.ubatch, setting, result)
+    return Point(case.model.label, _kind(merged), _n_expert(merged), case.axes.ubatch, setting, sides)
 
 
-def crossing(curve: Curve, axis: str) -> str:
+def crossing(results: Mapping[int, PairedResult], axis: str) -> str:
     """In words, where merging is faster, slower or neither for certain, and between which two points that turns."""
-    signs = {x: (result.low > 1) - (result.high < 1) for x, result in sorted(curve.items())}
+    signs = {x: (result.low > 1) - (result.high < 1) for x, result in sorted(results.items())}
     words_of = {1: "faster", -1: "slower", 0: "not certainly either"}
     told = [
         f"{word} at {axis} {', '.join(str(x) for x, s in signs.items() if s == sign)}"
@@ -87,11 +93,35 @@ def crossing(curve: Curve, axis: str) -> str:
     return "; ".join((*told, *(turns or ["no crossing was measured"])))
 
 
+def _over_all(found: Sequence[Point]) -> Iterable[str]:
+    """For each setting the mean over its points, which is known better than any of them."""
+    for setting in dict.fromkeys(point.setting for point in found):
+        sides = [point.sides for point in found if point.setting == setting]
+        if len(sides) > 1:
+            result = effect_over(sides)
+            interval = numbers.change_interval(result.low, result.high)
+            told = f"{numbers.change(result.ratio)} {interval} %, {result.verdict}"
+            yield f"{setting}: over {len(sides)} points together, merging changes speed by {told}."
+
+
+def _crossings(drawn: Sequence[tuple[str, Mapping[str, Curve]]]) -> Iterable[str]:
+    """A sentence for each curve with a certain point, and one for all the others."""
+    lines = [(name, axis, _results(curve)) for axis, curves in drawn for name, curve in curves.items()]
+    certain = [line for line in lines if any(r.low > 1 or r.high < 1 for r in line[2].values())]
+    yield from (f"{name}: {crossing(results, axis)}." for name, axis, results in certain)
+    if not certain:
+        yield "At none of them alone is merging faster or slower for certain, so no crossing was measured."
+
+
+def _results(curve: Curve) -> dict[int, PairedResult]:
+    return {x: point.result for x, point in curve.items()}
+
+
 def _curves(placed: Sequence[tuple[tuple[str, ...], int, Point]]) -> dict[str, Curve]:
     """Those of several points, in order of appearance, each named by what tells it from the others."""
-    found: dict[tuple[str, ...], dict[int, PairedResult]] = {}
+    found: dict[tuple[str, ...], dict[int, Point]] = {}
     for names, x, point in placed:
-        found.setdefault(names, {})[x] = point.result
+        found.setdefault(names, {})[x] = point
     curves = {names: curve for names, curve in found.items() if len(curve) > 1}
     told = [place for place, same in enumerate(zip(*curves, strict=True)) if len(set(same)) > 1 or len(curves) == 1]
     return {", ".join(names[place] for place in told): curve for names, curve in curves.items()}
@@ -100,7 +130,7 @@ def _curves(placed: Sequence[tuple[tuple[str, ...], int, Point]]) -> dict[str, C
 def _chart(axis: str, curves: Mapping[str, Curve]) -> LineChart:
     ticks = sorted({x for curve in curves.values() for x in curve})
     lines = tuple(_line(name, index, curve, ticks) for index, (name, curve) in enumerate(curves.items()))
-    told = "; ".join(f"{name}: {crossing(curve, axis)}" for name, curve in curves.items())
+    told = "; ".join(f"{name}: {crossing(_results(curve), axis)}" for name, curve in curves.items())
     return LineChart(
         key=f"crossover-{axis}",
         title=f"What merging changes, by {axis}",
@@ -115,15 +145,15 @@ def _chart(axis: str, curves: Mapping[str, Curve]) -> LineChart:
 
 
 def _line(name: str, index: int, curve: Curve, ticks: Sequence[int]) -> Line:
-    at = sorted(curve)
-    known = [math.isfinite(curve[x].high) for x in at]
+    at, results = sorted(curve), _results(curve)
+    known = [math.isfinite(results[x].high) for x in at]
     return Line(
         label=name,
         variant=index,
         x=tuple(float(ticks.index(x)) for x in at),
-        y=tuple((curve[x].ratio - 1) * 100 for x in at),
-        low=tuple((curve[x].low - 1) * 100 if k else None for x, k in zip(at, known, strict=True)),
-        high=tuple((curve[x].high - 1) * 100 if k else None for x, k in zip(at, known, strict=True)),
+        y=tuple((results[x].ratio - 1) * 100 for x in at),
+        low=tuple((results[x].low - 1) * 100 if k else None for x, k in zip(at, known, strict=True)),
+        high=tuple((results[x].high - 1) * 100 if k else None for x, k in zip(at, known, strict=True)),
     )
 
 
