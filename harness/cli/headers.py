@@ -53,7 +53,7 @@ def _header_file(model: ModelRef) -> Iterator[Path]:
         path = Path(folder) / "header.gguf"
         if model.stand_in is not None:
             made = model.stand_in
-            write_hollow_preset(made.preset, path, layers=made.layers, vocab=made.vocab)
+            write_hollow_preset(made.preset, path, layers=made.layers, vocab=made.vocab, n_expert=made.n_expert)
         elif model.mixture_of is not None:
             derive_mixture(Path(model.mixture_of), path)  # a second's work, and its shapes are the dense file's
         yield path

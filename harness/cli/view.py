@@ -12,6 +12,7 @@ from harness.cli.talk import put, say
 from harness.errors import RunError
 
 if TYPE_CHECKING:
+    from harness.records.profile import CaseProfile
     from harness.records.record import Record, RunInfo
     from harness.report.view_server import Source
 
@@ -68,9 +69,9 @@ def _source(results: Path) -> "Source":
     from harness.report.view_server import Source, folder_state  # noqa: PLC0415
     from harness.store.runs import INFO, read_run  # noqa: PLC0415
 
-    def read(name: str) -> "tuple[RunInfo, tuple[Record, ...]]":
+    def read(name: str) -> "tuple[RunInfo, tuple[Record, ...], tuple[CaseProfile, ...]]":
         found = read_run(results / name)
-        return found.info, found.records
+        return found.info, found.records, found.profiles
 
     def names() -> list[str]:
         """The folders' own names, newest first: a name inside a file is not trusted to be one."""

@@ -25,6 +25,7 @@ STAND_IN = Record(
         "preset": Field(Choice(tuple(PRESETS)), "shapes and formats of a known model", required=True),
         "layers": Field(Whole(1, 10_000, "layers"), "keep only so many layers; the vocabulary shrinks alike"),
         "vocab": Field(Whole(32, 1 << 22, "tokens"), "size of the vocabulary"),
+        "n_expert": Field(Whole(1, 1024, "experts"), "another number of experts, each of the preset's shape"),
         "seed": Field(Whole(0, (1 << 63) - 1), "seed of the random weights"),
     },
     wanted="a mapping such as {preset: gpt-oss-20b}",

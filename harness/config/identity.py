@@ -49,6 +49,8 @@ def _content(case: Case) -> dict[str, Any]:
     model, peer = asdict(case.model), PurePath(case.peer_binary).name
     for key in ("path", "mixture_of"):
         model[key] = PurePath(model[key]).name if model[key] else None
+    if case.model.stand_in is not None and case.model.stand_in.n_expert is None:
+        del model["stand_in"]["n_expert"]
     axes = {name: value for name, value in asdict(case.axes).items() if value != _DEFAULTS[name]}
     return {"model": model, "axes": axes, "test": asdict(case.test), "fake": case.fake, "peer": peer}
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import harness
 from harness.core.options import KvType, Layout, MoePath, Options, SplitMode, WireType
 from harness.core.plan import Plan
-from harness.core.program.costs import Cost, Load, op_cost, program_cost, row_cost
+from harness.core.program.costs import NOTHING, Load, op_costs, program_cost, row_cost
 from harness.core.session import Session
 from harness.engines.stream import context_tokens, token_stream
 from harness.errors import EngineError
@@ -137,17 +137,25 @@ class CoreEngine:
         steps = [(start, min(start + ubatch, end)) for start in range(depth, end, ubatch)]
         steps += [(position, position + 1) for position in range(end, end + n_gen)]
         op_ns = np.zeros(len(session.program.ops), np.int64)
-        costs = [Cost(0, 0, 0, 0)] * len(op_ns)
+        costs = [NOTHING] * len(op_ns)
         for start, stop in steps:
             wanted = stop >= end  # a prompt asks for its last logits only, as `prefill` does
             op_ns += session.op_times(self._stream[start:stop], "last" if wanted else "none")
-            load = Load(stop - start, start, int(wanted))
-            costs = [
-                cost + op_cost(op, session.plan, load) for cost, op in zip(costs, session.program.ops, strict=True)
-            ]
+            found = op_costs(session.program, session.plan, Load(stop - start, start, int(wanted)))
+            costs = [cost + more for cost, more in zip(costs, found, strict=True)]
         self._known = session.position
         return tuple(
-            OpTime(op.name, op.layer, len(steps), int(ns), cost.macs, cost.weight_bytes + cost.kv_bytes)
+            OpTime(
+                name=op.name,
+                layer=op.layer,
+                calls=len(steps),
+                ns=int(ns),
+                macs=cost.macs,
+                bytes=cost.weight_bytes + cost.kv_bytes,
+                activation_bytes=cost.activation_bytes,
+                launches=cost.launches,
+                tiles=cost.tiles,
+            )
             for op, ns, cost in zip(session.program.ops, op_ns, costs, strict=True)
         )
 

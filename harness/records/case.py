@@ -10,12 +10,16 @@ TestKind = Literal["sweep", "pp", "tg", "pg", "load"]
 
 @dataclass(frozen=True)
 class StandIn:
-    """A synthetic file with the real layer shapes: `preset` of `harness model synth`, cut to `layers` and `vocab`."""
+    """A synthetic file with the real layer shapes: `preset` of `harness model synth`, cut to `layers` and `vocab`.
+
+    `n_expert` replaces the number of experts; the shapes of each stay the preset's.
+    """
 
     preset: str
     layers: int | None = None
     vocab: int | None = None
     seed: int = 0
+    n_expert: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class ModelRef:
             parts.append(f"{self.stand_in.layers} layers")
         if self.stand_in.vocab is not None:
             parts.append(f"vocabulary {self.stand_in.vocab}")
+        if self.stand_in.n_expert is not None:
+            parts.append(f"{self.stand_in.n_expert} experts")
         return f"{self.name} (stand-in: {', '.join(parts)}, random weights and routing)"
 
 

@@ -1,15 +1,21 @@
-"""Where the time of a row goes: every operation of the program, timed in a pass of its own, beside what it costs."""
+"""Where the time of a row goes: every operation of the program, timed in a pass of its own, beside what it costs.
+
+Lies beside the case's record in the run's folder. `PROFILE_SCHEMA` counts changes of this shape.
+"""
 
 from dataclasses import dataclass
 
 from harness.records.case import Case
+
+PROFILE_SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class OpTime:
     """One operation of the program over one repetition of a row: all its ubatches or tokens together.
 
-    `bytes` are those of weights and KV cache, as the program's plan counts them.
+    All but `ns` is counted from the program: `bytes` of weights and KV cache, `activation_bytes`, `launches` and
+    `tiles` as `harness.core.program.costs` defines them. `runs_ns` are the repetitions of which `ns` is the median.
     """
 
     name: str
@@ -18,17 +24,27 @@ class OpTime:
     ns: int
     macs: float
     bytes: float
+    activation_bytes: float = 0
+    launches: int = 0
+    tiles: float = 0
+    runs_ns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class RowProfile:
-    """Medians over `n_runs` repetitions. `plain_ns`: the row's time without timing its operations."""
+    """Medians over `n_runs` repetitions. `plain_ns`: the row's time without timing its operations.
+
+    Repetition i of a case was taken beside repetition i of the other cases of its contest. `disturbed`: something else
+    used the machine in so many of them that those count too.
+    """
 
     test: str
     n_tokens: int
     n_runs: int
     plain_ns: int
     ops: tuple[OpTime, ...]
+    plain_runs_ns: tuple[int, ...] = ()
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,3 +53,4 @@ class CaseProfile:
 
     case: Case
     rows: tuple[RowProfile, ...]
+    schema: int = PROFILE_SCHEMA

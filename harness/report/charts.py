@@ -123,6 +123,46 @@ class StackedChart:
 
 
 @dataclass(frozen=True)
+class Fall:
+    """A change of what came before: it begins where the bar above ends. `low` and `high`: its interval, or None."""
+
+    label: str
+    change: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """Changes that add up, from zero on, in labelled steps; less is better."""
+
+    key: str
+    title: str
+    alt: str
+    x_label: str
+    steps: tuple[tuple[str, tuple[Fall, ...]], ...]
+    unit: str = ""
+    digits: int = 2
+
+    def said(self, fall: Fall) -> str:
+        """A change with its sign, its unit and its interval."""
+        text = f"{numbers.signed(fall.change, self.digits)}{self.unit}"
+        if fall.low is None or fall.high is None:
+            return text
+        return f"{text} [{numbers.fixed(fall.low, self.digits)}, {numbers.fixed(fall.high, self.digits)}]"
+
+    def table(self) -> Table:
+        """One row per change."""
+        heads = (Column("step", "text"), Column("part", "text"), Column(self.x_label))
+        rows = tuple(
+            (words(step), words(fall.label), number(fall.change, self.said(fall)))
+            for step, falls in self.steps
+            for fall in falls
+        )
+        return Table(f"{self.key}-data", self.title, heads, rows)
+
+
+@dataclass(frozen=True)
 class Cloud:
     """Points of one variant; those in `hollow` did not count."""
 
@@ -194,7 +234,7 @@ class HeatMap:
         return Table(f"{self.key}-data", self.title, heads, rows)
 
 
-Chart = LineChart | BarChart | StackedChart | CloudChart | HeatMap
+Chart = LineChart | BarChart | StackedChart | Waterfall | CloudChart | HeatMap
 
 
 def _at(values: tuple[float | None, ...], index: int) -> float | None:

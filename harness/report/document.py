@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from harness.records.profile import CaseProfile
 from harness.records.record import Fingerprint, Limits, Record, RunInfo
 from harness.report.blocks import Document, Part, Prose, Section
 from harness.report.effects import pair_effects
@@ -9,6 +10,7 @@ from harness.report.headline import headline
 from harness.report.published import asked_for
 from harness.report.sections import (
     attribution,
+    crossover,
     curves,
     energy,
     equivalence,
@@ -28,6 +30,7 @@ from harness.report.sections import (
     samples,
     sweep,
     tests,
+    why,
 )
 from harness.report.speeds import is_valid
 from harness.report.text import clean
@@ -51,12 +54,15 @@ GROUP_SECTIONS: tuple[Callable[[Group], Section | None], ...] = (
 """The topics of one group, in the order of the page."""
 
 
-def run_document(info: RunInfo, records: Sequence[Record], references: Sequence[str] = ()) -> Document:
+def run_document(
+    info: RunInfo, records: Sequence[Record], references: Sequence[str] = (), profiles: Sequence[CaseProfile] = ()
+) -> Document:
     """The document of one run; `references` name published figures, beside those its config asks for."""
     info, records = clean(info), tuple(clean(record) for record in records)
     machines = machine.distinct(records) or (info.fingerprint,)
     found = groups(records)
     whole_run = (
+        *gain_sections(records, profiles),
         outcome.section(records),
         imported.section(records),
         published.section(found, tuple(dict.fromkeys((*asked_for(info.config_text), *references)))),
@@ -73,6 +79,15 @@ def run_document(info: RunInfo, records: Sequence[Record], references: Sequence[
         parts=tuple(map(_part, found)),
         sections=tuple(section for section in whole_run if section is not None),
     )
+
+
+def gain_sections(records: Sequence[Record], profiles: Sequence[CaseProfile]) -> tuple[Section, ...]:
+    """Why the merge pays and where: what a profile prints, and the first of a run's sections about all its models."""
+    found = (
+        why.section([clean(profile) for profile in profiles]),
+        crossover.section([clean(record) for record in records]),
+    )
+    return tuple(section for section in found if section is not None)
 
 
 def comparison_document(base: tuple[RunInfo, Sequence[Record]], other: tuple[RunInfo, Sequence[Record]]) -> Document:

@@ -62,15 +62,16 @@ def phase_effect(base: Sequence[Record], other: Sequence[Record], phase: Phase) 
     shared = [(a, b) for a, b in shared if (a.row.n_prompt, a.row.n_gen) == (b.row.n_prompt, b.row.n_gen)]
     if not shared:
         return None
-    return Effect(phase, _compare(shared), tuple(a.depth for a, _ in shared), _basis(shared))
+    return Effect(phase, effect_over(shared), tuple(a.depth for a, _ in shared), _basis(shared))
 
 
 def speed_effect(base: Speed, other: Speed) -> PairedResult:
     """The verdict at one depth."""
-    return _compare([(base, other)])
+    return effect_over([(base, other)])
 
 
-def _compare(sides: Sequence[tuple[Speed, Speed]]) -> PairedResult:
+def effect_over(sides: Sequence[tuple[Speed, Speed]]) -> PairedResult:
+    """The verdict over several conditions together, base before other in each."""
     basis = _basis(sides)
     chosen = [_pairs(base.row, other.row) for base, other in sides]
     strata = [([a.total_ns for a, _ in pairs], [b.total_ns for _, b in pairs]) for pairs in chosen]

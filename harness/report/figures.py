@@ -18,7 +18,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart
+from harness.report.charts import Bar, BarChart, Chart, CloudChart, HeatMap, LineChart, StackedChart, Waterfall
 from harness.report.numbers import fixed
 from harness.report.palette import LIGHT, dash, marker, variant_name
 
@@ -27,6 +27,9 @@ BAR_HEIGHT = 0.42
 MOST_TICKS = 6
 LEFT, BAR_LEFT, RIGHT, TOP, BOTTOM = 0.56, 0.24, 0.2, 0.1, 0.56
 """Margins in inches."""
+
+SAVED, SPENT = 2, 1
+"""The colours of changes for the better and for the worse; their signs are words beside them."""
 
 BEHIND = {"facecolor": LIGHT["card"], "edgecolor": "none", "pad": 0.6}
 
@@ -87,7 +90,7 @@ def figure_of(chart: Chart) -> Figure:
         height = _height(chart)
         figure = Figure(figsize=(WIDTH, height))
         # Fixed margins: panels line up, and a narrow screen may enlarge the labels into them.
-        left = BAR_LEFT if isinstance(chart, BarChart | StackedChart) else LEFT
+        left = BAR_LEFT if isinstance(chart, BarChart | StackedChart | Waterfall) else LEFT
         figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height)
         draw(figure.add_subplot(), chart)
     return figure
@@ -104,6 +107,7 @@ def draw(axes: Axes, chart: Chart) -> None:
         LineChart: _lines,
         BarChart: _bars,
         StackedChart: _stacks,
+        Waterfall: _falls,
         CloudChart: _clouds,
         HeatMap: _heat,
     }
@@ -123,6 +127,8 @@ def _height(chart: Chart) -> float:
         return 0.6 + BAR_HEIGHT * sum(1.2 + len(bars) for _, bars in chart.groups)
     if isinstance(chart, StackedChart):
         return 0.6 + 0.5 * len(chart.bars)
+    if isinstance(chart, Waterfall):
+        return 0.6 + BAR_HEIGHT * sum(1.2 + len(falls) for _, falls in chart.steps)
     if isinstance(chart, HeatMap):
         return min(6.0, 1.0 + 0.16 * len(chart.cells))
     return HEIGHT
@@ -218,6 +224,26 @@ def _stacks(axes: Axes, chart: StackedChart) -> None:
             axes.barh(place + 0.45, amount, left=left, height=0.44, linewidth=0.8, **colours)
             left += amount
     _finish_bars(axes, len(chart.bars), chart.x_label)
+
+
+def _falls(axes: Axes, chart: Waterfall) -> None:
+    at, level = 0.0, 0.0
+    for step, falls in chart.steps:
+        _note(axes, at, step, weight="bold")
+        at += 0.9
+        for fall in falls:
+            _note(axes, at, f"{fall.label}: {chart.said(fall)}")
+            colour = LIGHT[variant_name(SAVED if fall.change <= 0 else SPENT)]
+            axes.barh(at + 0.42, fall.change, left=level, height=0.34, color=colour)
+            if fall.low is not None and fall.high is not None:
+                spread = [[fall.change - fall.low], [fall.high - fall.change]]
+                end: dict[str, Any] = {"fmt": "none", "ecolor": LIGHT["ink"], "elinewidth": 1.2, "capsize": 3}
+                axes.errorbar([level + fall.change], [at + 0.42], xerr=spread, **end)
+            level += fall.change
+            axes.plot([level, level], [at + 0.25, at + 1.59], color=LIGHT["soft"], linewidth=0.8)
+            at += 1
+        at += 0.3
+    _finish_bars(axes, at - 0.3, chart.x_label)
 
 
 def _note(axes: Axes, at: float, text: str, weight: str = "normal") -> None:

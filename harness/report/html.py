@@ -62,7 +62,7 @@ def write_report(run_dir: Path, out_dir: Path, references: Sequence[str] = ()) -
     from harness.store.runs import read_run  # noqa: PLC0415  a page of records at hand needs no store
 
     run = read_run(run_dir)
-    return write_page(render(run_document(run.info, run.records, references)), out_dir)
+    return write_page(render(run_document(run.info, run.records, references, run.profiles)), out_dir)
 
 
 def write_comparison(base_dir: Path, run_dir: Path, out_dir: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.records.record import Record
 from harness.report.blocks import Block, Code, Document, Fold, Part, Prose, Row, Section
-from harness.report.charts import Chart, CloudChart, HeatMap, LineChart
+from harness.report.charts import Chart, CloudChart, HeatMap, LineChart, Waterfall
 from harness.report.document import records_document
 from harness.report.table import Table
 
@@ -36,6 +36,11 @@ def document_markdown(document: Document) -> str:
     for section in document.sections:
         lines += _section(section, "##")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def section_markdown(section: Section) -> str:
+    """One section, if it is a brief one."""
+    return "\n".join(_section(section, "##"))
 
 
 def escape(text: str) -> str:
@@ -115,8 +120,8 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _chart(chart: Chart) -> Iterator[str]:
-    """Curves repeat the sweep tables and clouds the samples, so neither has a table here."""
-    if not isinstance(chart, LineChart | CloudChart | HeatMap):
+    """Curves repeat the sweep tables, clouds the samples, waterfalls what stands below them: none has a table here."""
+    if not isinstance(chart, LineChart | CloudChart | HeatMap | Waterfall):
         yield from (table_markdown(chart.table()), "")
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.records.record import Record
 from harness.report import numbers
 from harness.report.blocks import Block, Code, Document, Fold, Mood, Part, Prose, Row, Section
-from harness.report.charts import BarChart, Chart, LineChart, StackedChart
+from harness.report.charts import BarChart, Chart, LineChart, StackedChart, Waterfall
 from harness.report.document import records_document
 from harness.report.table import Cell, Table
 
@@ -138,6 +138,9 @@ def _chart(chart: Chart) -> Iterator[RenderableType]:
         case StackedChart():
             yield Text(f"{chart.title} ({chart.x_label})", style="dim")
             yield from _stacks(chart)
+        case Waterfall():
+            yield Text(f"{chart.title} ({chart.x_label})", style="dim")
+            yield from _falls(chart)
 
 
 def _lines(chart: LineChart) -> Iterator[Text]:
@@ -170,6 +173,13 @@ def _stacks(chart: StackedChart) -> Iterator[Text]:
         drawn = "".join(PARTS[n % 8] * round(a / longest * BAR_WIDTH) for n, a in enumerate(amounts))
         yield _named(label, variant, widest) + Text(f"  {drawn} {numbers.fixed(sum(amounts), 3)} {chart.x_label}")
     yield Text("  ".join(f"{PARTS[n % 8]} {name}" for n, name in enumerate(chart.parts)), style="dim")
+
+
+def _falls(chart: Waterfall) -> Iterator[Text]:
+    for step, falls in chart.steps:
+        yield Text(step)
+        for fall in falls:
+            yield Text(f"  {fall.label}: {chart.said(fall)}")
 
 
 def _named(label: str, variant: int, width: int) -> Text:

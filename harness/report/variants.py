@@ -63,7 +63,7 @@ class Variant:
     @property
     def label(self) -> str:
         """What legends and headings call it: merge on, fuse off."""
-        return ", ".join(_spoken(axis, value) for axis, value in self.values) or "as configured"
+        return ", ".join(spoken(axis, value) for axis, value in self.values) or "as configured"
 
     def value(self, axis: str) -> str:
         """The text of one axis."""
@@ -82,12 +82,12 @@ class Pair:
     def label(self) -> str:
         """Other over base, in short: merge on / off, fuse on."""
         before, after = self.base.value(self.axis), self.other.value(self.axis)
-        return ", ".join(part for part in (f"{_spoken(self.axis, after)} / {before}", self.setting) if part)
+        return ", ".join(part for part in (f"{spoken(self.axis, after)} / {before}", self.setting) if part)
 
     @property
     def setting(self) -> str:
         """What both share, for a group with more than one pair: fuse on."""
-        return ", ".join(_spoken(axis, value) for axis, value in self.base.values if axis != self.axis)
+        return ", ".join(spoken(axis, value) for axis, value in self.base.values if axis != self.axis)
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,11 @@ def axis_text(record: Record, axis: str) -> str:
     """The value of one axis as people write it in the config."""
     if axis == "run":
         return record.run
-    return _written(getattr(record.case.axes, axis))
+    return written(getattr(record.case.axes, axis))
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """A value of an axis as people write it in the config."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
@@ -169,7 +170,8 @@ def _written(value: object) -> str:
     return "all" if value is None else str(value)
 
 
-def _spoken(axis: str, value: str) -> str:
+def spoken(axis: str, value: str) -> str:
+    """An axis at a value, in short: merge on."""
     name = SHORT.get(axis, axis)
     return value if axis in {"run", "engine", "device", "layout"} else f"{name} {value}"
 
@@ -228,7 +230,7 @@ def _group(
         key=key,
         model=first.case.model.label,
         stand_in=first.case.model.stand_in is not None,
-        setting=", ".join(_spoken(axis, axis_text(first, axis)) for axis in outer),
+        setting=", ".join(spoken(axis, axis_text(first, axis)) for axis in outer),
         axes=tuple(inner),
         variants=tuple(Variant(numbering[texts], tuple(zip(inner, texts, strict=True))) for texts in ordered),
         records=tuple(tuple(by_variant[texts]) for texts in ordered),
@@ -238,4 +240,4 @@ def _group(
 def _strangeness(variant: Variant) -> int:
     """How many axes stand off their default: the pair people mean first is the one nearest to the defaults."""
     default = Axes()
-    return sum(value != _written(getattr(default, axis)) for axis, value in variant.values if axis != "run")
+    return sum(value != written(getattr(default, axis)) for axis, value in variant.values if axis != "run")

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from harness.records.profile import CaseProfile
 from harness.records.record import Record, RunInfo
 from harness.report.document import run_document
 from harness.report.html import render, render_template
@@ -33,7 +34,7 @@ class Source:
     """Where runs come from: their names, newest first; one run; and a text that changes when a run does."""
 
     names: Callable[[], Sequence[str]]
-    read: Callable[[str], tuple[RunInfo, Sequence[Record]]]
+    read: Callable[[str], tuple[RunInfo, Sequence[Record], Sequence[CaseProfile]]]
     state: Callable[[str], str]
 
 
@@ -63,8 +64,8 @@ def folder_state(folder: Path) -> str:
 
 
 def _run_page(source: Source, name: str) -> str:
-    info, records = source.read(name)
-    return render(run_document(info, records), live=True)
+    info, records, profiles = source.read(name)
+    return render(run_document(info, records, profiles=profiles), live=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

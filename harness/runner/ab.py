@@ -3,7 +3,7 @@
 Only what has an opponent is measured. A run of this kind is not resumed: half a comparison is none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,38 +34,45 @@ def execute_ab(
 ) -> RunOutcome:
     """Measure every comparison among the cases of `expansion` in a new folder below `results`. Errors: as `execute`."""
     with opened(expansion, results, None, command, progress, patience=patience) as site:
-        duels = _Comparisons(site, ModelFiles(site.patience, site.interrupt, progress))
-        duels.measure(expansion.cases)
-    order = [case.case_id for case in expansion.cases]
-    records = sorted(duels.records, key=lambda record: order.index(record.case.case_id))
-    return RunOutcome(site.run_dir, tuple(records), site.interrupt.wanted)
+        duels = Comparisons(site)
+        duels.measure(contests(expansion.cases), expansion.cases)
+    return RunOutcome(site.run_dir, duels.in_order_of(expansion.cases), site.interrupt.wanted)
 
 
 @dataclass
-class _Comparisons:
-    """Contest after contest; what is measured is on disk at once."""
+class Comparisons:
+    """Contest after contest; what is measured is on disk at once. `make_side` and `fewest` are the contests'."""
 
     site: Site
-    files: ModelFiles
+    make_side: Callable[[tuple[Case, ...]], Side] = Side
+    fewest: int = 2
     records: list[Record] = field(default_factory=list)
     noted: set[str] = field(default_factory=set)
 
-    def measure(self, cases: Sequence[Case]) -> None:
+    def __post_init__(self) -> None:
+        self.files = ModelFiles(self.site.patience, self.site.interrupt, self.site.progress)
+
+    def measure(self, found: Sequence[tuple[tuple[Case, ...], ...]], cases: Sequence[Case]) -> None:
+        """The contests `found` among `cases`, by contest and side. Errors: RunError if a record cannot be written."""
         proofs = Proofs(cases, self.site.run_dir)
-        found = contests(cases)
         self.site.progress.run_started(self.site.run_dir, sum(map(len, map(_cases, found))), 0)
         for sides in found:
             if self.site.interrupt.wanted:
                 return
             if (prepared := self._with_files(sides)) is not None:
-                self._contest(tuple(map(Side, prepared)), proofs)
+                self._contest(tuple(map(self.make_side, prepared)), proofs)
         proofs.remove_logits()
+
+    def in_order_of(self, cases: Sequence[Case]) -> tuple[Record, ...]:
+        """The records, in the order of `cases`."""
+        order = [case.case_id for case in cases]
+        return tuple(sorted(self.records, key=lambda record: order.index(record.case.case_id)))
 
     def _contest(self, sides: tuple[Side, ...], proofs: Proofs) -> None:
         def started(case: Case, place: int) -> None:
             self.site.progress.case_started(case, place, len(sides), None)
 
-        Contest(self.site, sides, proofs, started, self._keep, self._note).run()
+        Contest(self.site, sides, proofs, started, self._keep, self._note, self.fewest).run()
 
     def _with_files(self, sides: Sequence[tuple[Case, ...]]) -> list[tuple[Case, ...]] | None:
         """The sides with their model's file; None, and every case failed, if there is none to be had."""

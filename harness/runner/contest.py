@@ -1,8 +1,8 @@
 """A contest: every variant of a comparison in a live worker of its own, all of them taking turns at every row.
 
 Two live workers differ for as long as they live, so a contest has several sittings, each with fresh workers: what is
-found in all of them is the variant's. A side that fails drops out; without its first side, the baseline, or with that
-side alone a contest is over.
+found in all of them is the variant's. A side that fails drops out; without its first side, the baseline, or
+with fewer than `fewest` a contest is over.
 """
 
 import time
@@ -65,6 +65,7 @@ class Contest:
     started: Callable[[Case, int], None]
     done: Callable[[Record], None]
     note: Callable[[str], None]
+    fewest: int = 2
     _obstacle: Failure | None = None
     _handed: set[str] = field(default_factory=set)
 
@@ -170,7 +171,7 @@ class Contest:
         return tuple(found[place] for place in range(len(sides)))
 
     def _goes_on(self) -> bool:
-        together = self.sides[0].alive and sum(side.alive for side in self.sides) > 1
+        together = self.sides[0].alive and sum(side.alive for side in self.sides) >= self.fewest
         return together and not self.site.interrupt.wanted
 
     def _hand_over(self, record: Record) -> None:

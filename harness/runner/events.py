@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 
 from harness.records.json import from_json
-from harness.records.profile import RowProfile
+from harness.records.profile import OpTime
 from harness.records.record import Equivalence, Limits, Status
 from harness.records.timing import LoadReport, Row, Sample
 
@@ -83,10 +83,10 @@ class Peaks:
 
 
 @dataclass(frozen=True)
-class Profiled:
-    """Where the time of one row goes, for a profile job."""
+class OpsTimed:
+    """Every operation of a row, timed over one repetition."""
 
-    profile: RowProfile
+    ops: tuple[OpTime, ...]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ Event = (
     | Experts
     | Compared
     | Peaks
-    | Profiled
+    | OpsTimed
     | Surveyed
     | Note
     | Done

@@ -5,7 +5,7 @@ from typing import Literal
 
 from harness.records.case import Case, ModelRef
 
-JobKind = Literal["case", "serve", "profile", "prepare", "survey"]
+JobKind = Literal["case", "serve", "prepare", "survey"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class Job:
     """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`).
 
     prepare: make `model`'s file at `target`. survey: the limits of the machine with `threads` each.
-    profile: time per operation of `case`.
     """
 
     kind: JobKind

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from harness.records.case import Case
-from harness.runner.events import Event, Experts, Peaks, Phase, Sampled
+from harness.runner.events import Event, Experts, OpsTimed, Peaks, Phase, Sampled
 from harness.runner.interrupt import Interrupt
 from harness.runner.job import Job, LogitsTask
 from harness.runner.measure import Measurement
 from harness.runner.patience import Patience
 from harness.runner.process import Worker
-from harness.runner.serve import READY, take_request
+from harness.runner.serve import READY, ops_request, take_request
 from harness.runner.supervise import End, Supervision
 
 Hear = Callable[[Event], None]
@@ -39,6 +39,10 @@ class LiveWorker:
     def take(self, row: Measurement) -> bool:
         """One sample; whether it came."""
         return self._request(take_request(row), row.name, lambda event: isinstance(event, Sampled))
+
+    def time_ops(self, row: Measurement) -> bool:
+        """The operations of `row`, timed once; whether they came."""
+        return self._request(ops_request(row), row.name, lambda event: isinstance(event, OpsTimed))
 
     def tell(self) -> bool:
         """What it knows besides samples, for the record of the case it measures now."""

@@ -55,7 +55,9 @@ def make_file(model: ModelRef, path: Path) -> None:
 
     if model.stand_in is not None:
         made = model.stand_in
-        synth.write_preset(made.preset, path, layers=made.layers, vocab=made.vocab, seed=made.seed)
+        synth.write_preset(
+            made.preset, path, layers=made.layers, vocab=made.vocab, n_expert=made.n_expert, seed=made.seed
+        )
     elif model.mixture_of is not None:
         synth.derive_mixture(Path(model.mixture_of), path)
 
@@ -96,7 +98,8 @@ def _size_file(path: Path) -> Path:
 def _name(model: ModelRef) -> str:
     if model.stand_in is None:
         return f"{Path(model.mixture_of or model.name).stem}-mixture"
-    parts = (model.stand_in.preset, model.stand_in.layers, model.stand_in.vocab)
+    made = model.stand_in
+    parts = (made.preset, made.layers, made.vocab, f"{made.n_expert}-experts" if made.n_expert else None)
     return "-".join(str(part) for part in parts if part is not None)
 
 

@@ -1,106 +1,123 @@
-"""`harness profile`: where the time of a case's rows goes. A pass of its own: its times enter no record."""
+"""`harness profile`: where the time of a case's rows goes, for all cells of merge, fuse and path in turns.
 
-import time
+Every round of a row is one plain sample of each cell, then its operations one by one; samples make the case's record,
+operations the profile beside it.
+"""
+
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from harness.config.types import Expansion
-from harness.engines.protocol import Engine, TimesOps
-from harness.engines.registry import build
-from harness.engines.stream import context_tokens, token_stream
-from harness.errors import EngineError, RunError
-from harness.records.case import Case
+from harness.records.axes import Axes
+from harness.records.case import Case, Test
 from harness.records.profile import CaseProfile, OpTime, RowProfile
-from harness.records.record import Limits, Status
-from harness.records.timing import Timing
-from harness.runner.casework import Bench
-from harness.runner.events import Event, Failed, Phase, Profiled
-from harness.runner.interrupt import Interrupt
-from harness.runner.job import Job
-from harness.runner.link import Link
-from harness.runner.measure import Measurement, measurements
-from harness.runner.models import ModelFiles
+from harness.records.timing import Sample
+from harness.runner.ab import Comparisons
+from harness.runner.events import Event, OpsTimed
+from harness.runner.measure import Measurement
 from harness.runner.patience import Patience
 from harness.runner.progress import Progress
-from harness.runner.supervise import supervise
-from harness.runner.survey import limits_of
+from harness.runner.run import RunOutcome, opened
+from harness.runner.side import Side
+from harness.store.files import Disk
+from harness.store.runs import write_profile
 
-RUNS = 5
-LONGEST_NS = 20_000_000_000
-"""Of one row; a long row is run less often, but twice at least: the first run warms up."""
+TimedRound = tuple[Sample, tuple[OpTime, ...]]
+"""A plain sample of a row and, right after it, its operations."""
 
-
-def profile_cases(
-    expansion: Expansion, progress: Progress, patience: Patience | None = None
-) -> tuple[tuple[CaseProfile, ...], Limits]:
-    """Profile every case in a worker of its own, and survey the machine first. Errors: RunError for a worker's."""
-    interrupt, patience = Interrupt(), patience or Patience()
-    with interrupt.caught():
-        limits = limits_of(expansion.cases, patience, interrupt, progress)
-        files = ModelFiles(patience, interrupt, progress)
-        found = []
-        for index, case in enumerate(expansion.cases, 1):
-            if interrupt.wanted:
-                break
-            progress.case_started(case, index, len(expansion.cases), None)
-            found.append(CaseProfile(case, _profiled(files.with_file(case), patience, interrupt, progress)))
-    if interrupt.wanted:
-        raise KeyboardInterrupt
-    return tuple(found), limits
+FEWEST_CALM = 3
+"""With fewer undisturbed repetitions all of them count, and the row says so."""
 
 
-def _profiled(case: Case, patience: Patience, interrupt: Interrupt, progress: Progress) -> tuple[RowProfile, ...]:
-    rows: list[RowProfile] = []
-    why: list[str] = []
+def execute_profile(
+    expansion: Expansion,
+    results: Path,
+    command: tuple[str, ...],
+    progress: Progress,
+    *,
+    patience: Patience | None = None,
+) -> RunOutcome:
+    """Profile every case of `expansion` that has tokens, in a new folder below `results`. Errors: as `execute`."""
+    with opened(expansion, results, None, command, progress, patience=patience) as site:
 
-    def hear(event: Event) -> None:
-        match event:
-            case Profiled(profile=profile):
-                rows.append(profile)
-            case Failed(message=message):
-                why.append(message)
-            case Phase(name=name):
-                progress.phase(case, name)
+        def profiled(cases: tuple[Case, ...]) -> Side:
+            return ProfiledSide(cases, run_dir=site.run_dir, disk=site.disk)
 
-    end = supervise(Job("profile", case), case.sampling.deadline_ns, patience, interrupt, hear)
-    if not interrupt.wanted and (why or end.cause != "exit" or end.code != 0):
-        raise RunError(f"{case.case_id} cannot be profiled: {why[0] if why else end.why or f'exit code {end.code}'}")
-    return tuple(rows)
-
-
-def profile_case(case: Case, link: Link) -> Status:
-    """The worker's part. Errors: EngineError if the engine or its device cannot time operations."""
-    bench = Bench(case, build(case.axes.engine), link)
-    n_vocab = bench.load().n_vocab
-    if not isinstance(bench.engine, TimesOps):
-        raise EngineError(f"engine {case.axes.engine} does not tell the times of its operations; the core does.")
-    stream = token_stream(case, n_vocab, context_tokens(case.test)).tolist()
-    for row in measurements(case.test):
-        link.emit(Phase(row.name))
-        link.emit(Profiled(profile_row(bench.engine, bench.engine, row, stream)))
-        if link.stop_wanted():
-            return "interrupted"
-    bench.engine.close()
-    return "ok"
+        found = Comparisons(site, profiled, fewest=1)
+        found.measure(cells(expansion.cases), expansion.cases)
+    return RunOutcome(site.run_dir, found.in_order_of(expansion.cases), site.interrupt.wanted)
 
 
-def profile_row(engine: Engine, timer: TimesOps, row: Measurement, stream: Sequence[int]) -> RowProfile:
-    """Up to RUNS repetitions with and without timed operations, in turns, the first of each left out."""
-    plain = row.repetition(engine, stream)
-    totals: list[Timing] = []
-    timed: list[tuple[OpTime, ...]] = []
-    end_ns = time.monotonic_ns() + LONGEST_NS
-    while len(timed) < 2 or (len(timed) <= RUNS and time.monotonic_ns() < end_ns):
-        plain.prepare()
-        totals.append(plain.take())
-        timed.append(timer.op_times(row.n_prompt, row.n_gen, row.n_depth))
-    medians = np.median([[op.ns for op in ops] for ops in timed[1:]], axis=0)
+def cells(cases: Sequence[Case]) -> tuple[tuple[tuple[Case, ...], ...], ...]:
+    """By contest, by side: the cases, one per test. Cases that differ in merge, fuse and path alone are one contest.
+
+    Each has one process: a profile says where time goes, and no verdict rests on it.
+    """
+    sides: dict[tuple[object, Axes], list[Case]] = {}
+    for case in cases:
+        if case.test.kind != "load":
+            alone = replace(case, sampling=replace(case.sampling, processes=1))
+            sides.setdefault((case.model, case.axes), []).append(alone)
+    found: dict[tuple[object, Axes, tuple[Test, ...]], list[tuple[Case, ...]]] = {}
+    for (model, axes), side in sides.items():
+        rest = replace(axes, merge_up_gate=False, fused_moe=False, moe_path="")
+        found.setdefault((model, rest, tuple(case.test for case in side)), []).append(tuple(side))
+    return tuple(map(tuple, found.values()))
+
+
+@dataclass
+class ProfiledSide(Side):
+    """A side whose rows are also timed operation by operation; a finished case's profile is on disk."""
+
+    run_dir: Path = field(kw_only=True)
+    disk: Disk = field(kw_only=True)
+    _heard: tuple[OpTime, ...] = ()
+    _taken: dict[int, tuple[OpTime, ...]] = field(default_factory=dict)
+    _rounds: dict[str, dict[Measurement, list[TimedRound]]] = field(default_factory=dict)
+
+    def hear(self, event: Event) -> None:
+        """Take in whatever its worker says."""
+        if isinstance(event, OpsTimed):
+            self._heard = event.ops
+        super().hear(event)
+
+    def take(self, case: Case, row: Measurement) -> Sample | None:
+        """One sample of `row`, and its operations timed; None once the worker has ended instead."""
+        sample = super().take(case, row)
+        if sample is None or self.worker is None or not self.worker.time_ops(row):
+            return None
+        self._taken[sample.start_ns] = self._heard
+        return sample
+
+    def add(self, case: Case, row: Measurement, samples: tuple[Sample, ...], stopped_by: str) -> None:
+        """One sitting has taken these samples of a row."""
+        super().add(case, row, samples, stopped_by)
+        rounds = self._rounds.setdefault(case.case_id, {}).setdefault(row, [])
+        rounds += [(sample, self._taken[sample.start_ns]) for sample in samples]
+        if self.complete(case):
+            done = tuple(row_profile(of, found) for of, found in self._rounds[case.case_id].items())
+            write_profile(self.run_dir, CaseProfile(case, done), self.disk)
+
+
+def row_profile(row: Measurement, rounds: Sequence[TimedRound]) -> RowProfile:
+    """Medians over the rounds that count: undisturbed ones past the warm-up, all but the first where those are few."""
+    calm = [found for found in rounds if found[0].state == "ok"]
+    counted = calm if len(calm) >= FEWEST_CALM else list(rounds[1:] or rounds)
+    plain = tuple(sample.total_ns for sample, _ in counted)
     return RowProfile(
         test=row.name,
         n_tokens=row.n_prompt + row.n_gen,
-        n_runs=len(timed) - 1,
-        plain_ns=int(np.median([timing.total_ns for timing in totals[1:]])),
-        ops=tuple(replace(op, ns=int(ns)) for op, ns in zip(timed[0], medians, strict=True)),
+        n_runs=len(counted),
+        plain_ns=int(np.median(plain)),
+        ops=tuple(_over_runs(op) for op in zip(*(ops for _, ops in counted), strict=True)),
+        plain_runs_ns=plain,
+        disturbed=counted is not calm,
     )
+
+
+def _over_runs(runs: Sequence[OpTime]) -> OpTime:
+    times = tuple(op.ns for op in runs)
+    return replace(runs[0], ns=int(np.median(times)), runs_ns=times)

@@ -1,12 +1,13 @@
 """A worker that stays: it loads its case once and takes one sample of whatever row it is told to, until told to end.
 
 Two or more of them take turns, so that what drifts drifts under all. Between two requests it does nothing.
-Requests, a line each: `take N_PROMPT N_GEN N_DEPTH` (0 0 0: load again), `tell` (experts and peaks so far), `end`.
+Requests, a line each: `take N_PROMPT N_GEN N_DEPTH` (0 0 0: load again), `ops N_PROMPT N_GEN N_DEPTH` (time every
+operation of such a row once), `tell` (experts and peaks so far), `end`.
 """
 
 import os
 
-from harness.engines.protocol import KnowsCosts
+from harness.engines.protocol import KnowsCosts, TimesOps
 from harness.engines.registry import build
 from harness.engines.stream import context_tokens, token_stream
 from harness.engines.tools import Tools
@@ -14,7 +15,7 @@ from harness.errors import EngineError
 from harness.records.case import Case
 from harness.records.record import Status
 from harness.runner.casework import Bench
-from harness.runner.events import Experts, Peaks, Phase, Priced, Sampled
+from harness.runner.events import Experts, OpsTimed, Peaks, Phase, Priced, Sampled
 from harness.runner.job import LogitsTask
 from harness.runner.link import Link
 from harness.runner.measure import Measurement, Repetition
@@ -28,6 +29,11 @@ READY = "ready"
 def take_request(row: Measurement) -> bytes:
     """The line that asks for one sample of `row`."""
     return f"take {row.n_prompt} {row.n_gen} {row.n_depth}".encode()
+
+
+def ops_request(row: Measurement) -> bytes:
+    """The line that asks for the times of the operations of `row`."""
+    return f"ops {row.n_prompt} {row.n_gen} {row.n_depth}".encode()
 
 
 def serve(case: Case, logits: LogitsTask | None, link: Link) -> Status:
@@ -58,6 +64,8 @@ class _Desk:
         match request.split():
             case ["take", n_prompt, n_gen, n_depth]:
                 self._take(Measurement(int(n_prompt), int(n_gen), int(n_depth)))
+            case ["ops", n_prompt, n_gen, n_depth]:
+                self._time_ops(int(n_prompt), int(n_gen), int(n_depth))
             case ["tell"]:
                 self._bench.link.emit(Experts(self._bench.engine.expert_counts()))
                 self._bench.link.emit(Peaks(peak_rss_bytes(os.getpid()), None))
@@ -70,6 +78,13 @@ class _Desk:
             self._price(row)
         sample = take_sample(self._known[row], self._tools)
         self._bench.link.emit(Sampled(row.n_prompt, row.n_gen, row.n_depth, sample))
+
+    def _time_ops(self, n_prompt: int, n_gen: int, n_depth: int) -> None:
+        engine = self._bench.engine
+        if not isinstance(engine, TimesOps):
+            name = self._bench.case.axes.engine
+            raise EngineError(f"engine {name} does not tell the times of its operations; the core does.")
+        self._bench.link.emit(OpsTimed(engine.op_times(n_prompt, n_gen, n_depth)))
 
     def _price(self, row: Measurement) -> None:
         engine = self._bench.engine

@@ -51,10 +51,6 @@ def _do(job: Job, link: Link) -> Status:
             from harness.runner.serve import serve  # noqa: PLC0415
 
             return serve(case, job.logits, link)
-        case Job(kind="profile", case=Case() as case):
-            from harness.runner.profiling import profile_case  # noqa: PLC0415
-
-            return profile_case(case, link)
         case Job(kind="prepare", model=ModelRef() as model):
             from harness.runner.prepare import make_file  # noqa: PLC0415
 

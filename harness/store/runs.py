@@ -1,4 +1,6 @@
-"""Run folders: `run.json` and one `case-*.json` per case. A record that `write_record` returned from survives a kill.
+"""Run folders: `run.json`, one `case-*.json` per case, and a `profile-*.json` beside it where operations were timed.
+
+A record that `write_record` returned from survives a kill.
 
 The folder's records are the truth; whatever else is kept about runs can be rebuilt from them.
 """
@@ -14,6 +16,7 @@ from typing import TypeVar
 
 from harness.errors import ResultError, RunError
 from harness.records.json import from_json, to_json
+from harness.records.profile import PROFILE_SCHEMA, CaseProfile
 from harness.records.record import SCHEMA, Record, RunInfo
 from harness.store.files import DISK, Disk
 
@@ -22,7 +25,9 @@ LOCK = ".lock"
 RERUN_NOTE = "rerun of"
 """`RunInfo.notes` has this where a run was made to look at another run's suspects again."""
 
-T = TypeVar("T", Record, RunInfo)
+SCHEMAS = {Record: SCHEMA, RunInfo: SCHEMA, CaseProfile: PROFILE_SCHEMA}
+
+T = TypeVar("T", Record, RunInfo, CaseProfile)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Run:
     path: Path
     info: RunInfo
     records: tuple[Record, ...]
+    profiles: tuple[CaseProfile, ...] = ()
 
 
 def create_run(results: Path, config_name: str, disk: Disk = DISK) -> Path:
@@ -59,12 +65,19 @@ def write_record(run_dir: Path, record: Record, disk: Disk = DISK) -> Path:
     return path
 
 
-def record_path(run_dir: Path, case_id: str) -> Path:
+def write_profile(run_dir: Path, profile: CaseProfile, disk: Disk = DISK) -> Path:
+    """Write where a case's time goes, beside its record; durable on return. Errors: RunError."""
+    path = record_path(run_dir, profile.case.case_id, "profile")
+    disk.write_file(path, to_json(profile).encode())
+    return path
+
+
+def record_path(run_dir: Path, case_id: str, kind: str = "case") -> Path:
     """Where the record of `case_id` lies; distinct ids never share a file, whatever characters they hold."""
     name = slug(case_id)
     if name != case_id:
         name = f"{name}-{hashlib.sha256(case_id.encode()).hexdigest()[:12]}"
-    return run_dir / f"case-{name}.json"
+    return run_dir / f"{kind}-{name}.json"
 
 
 def read_info(run_dir: Path) -> RunInfo:
@@ -84,7 +97,14 @@ def read_run(run: str | Path, results: Path = Path("results")) -> Run:
     found = {record.case.case_id: record for record in map(read_record, sorted(path.glob("case-*.json")))}
     order = {case.case_id: index for index, case in enumerate(info.cases)}
     records = sorted(found.values(), key=lambda record: order.get(record.case.case_id, len(order)))
-    return Run(path, info, tuple(records))
+    return Run(path, info, tuple(records), read_profiles(path, info))
+
+
+def read_profiles(run_dir: Path, info: RunInfo) -> tuple[CaseProfile, ...]:
+    """The profiles in a run's folder, in the order of `info.cases`. Errors: ResultError."""
+    order = {case.case_id: index for index, case in enumerate(info.cases)}
+    found = [_read(CaseProfile, path) for path in sorted(run_dir.glob("profile-*.json"))]
+    return tuple(sorted(found, key=lambda profile: order.get(profile.case.case_id, len(order))))
 
 
 def find_run(run: str | Path, results: Path = Path("results")) -> Path:
@@ -118,7 +138,7 @@ def slug(text: str) -> str:
 def _read(kind: type[T], path: Path) -> T:
     try:
         text = path.read_bytes()
-        _refuse_newer(path, text)
+        _refuse_newer(path, text, SCHEMAS[kind])
         return from_json(kind, text)
     except OSError as error:
         raise ResultError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -126,10 +146,10 @@ def _read(kind: type[T], path: Path) -> T:
         raise ResultError(f"{path}: is not a {kind.__name__} this version knows: {error}") from error
 
 
-def _refuse_newer(path: Path, text: bytes) -> None:
+def _refuse_newer(path: Path, text: bytes, known: int) -> None:
     """Unknown fields are dropped on reading, so a newer schema would lose data in silence."""
     found = json.loads(text)
     schema = found.get("schema") if isinstance(found, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        why = f"written by a newer harness (schema {schema}, this one reads {SCHEMA})"
+    if isinstance(schema, int) and schema > known:
+        why = f"written by a newer harness (schema {schema}, this one reads {known})"
         raise ResultError(f"{path}: {why}. Update to read it.")

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from made_configs import expanded, found
 
+from harness.config.identity import case_id
 from harness.config.search import GET_SMOLLM2, SMOLLM2, find_model
 from harness.config.stand_in import PRESETS, cut
 from harness.errors import ModelNotFound
-from harness.records.case import ModelRef, StandIn
+from harness.records.axes import Axes
+from harness.records.case import Case, ModelRef, Sampling, StandIn, Test
 
 
 @pytest.fixture
@@ -205,3 +207,13 @@ def test_peers_are_found_from_the_config_on_or_on_the_path(tmp_path: Path, monke
     binary.chmod(0o644)
     with pytest.raises(Mistakes, match=r"c\.yaml:3:9: peers\.near: no executable at"):
         expand(config, resolve=lambda: ("cpu:0", ""), find=found)
+
+
+def test_another_number_of_experts_is_another_model_and_no_number_changes_no_old_id() -> None:
+    def made(stand_in: StandIn) -> Case:
+        return Case("", "x", ModelRef("m", stand_in=stand_in), Axes(), Test("pp", 512), Sampling())
+
+    assert case_id(made(StandIn("gpt-oss-20b"))) == "0787285f4281"
+    assert case_id(made(StandIn("gpt-oss-20b", n_expert=8))) != case_id(made(StandIn("gpt-oss-20b")))
+    assert "8 experts" in made(StandIn("gpt-oss-20b", n_expert=8)).model.label
+    assert cut(StandIn("gpt-oss-20b", n_expert=8), 2).n_expert == 8

@@ -16,7 +16,7 @@ from harness.core.synth import write_preset
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LONG = ("selftest", "gate", "benchmarks/", "vs_peers")
+LONG = ("selftest", "gate", "benchmarks/", "vs_peers", "why_muge")
 """Minutes each, and run by tests or benchmarks of their own; here their first word must at least explain itself."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import made_history
+import made_profiles
 import made_runs as made
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -58,9 +59,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         made.failed(made.record(made.TESTS[1])),
         made.imported(made.record(made.TESTS[2])),
     )
+    profiles = tuple(cell for test in (made.Test("pp", 64), made.Test("tg", 0, 4)) for cell in made_profiles.cube(test))
     text = made.YAML + "report: {reference: [ik-1137, ml-18740, nothing]}\n"
     made_pages = {
-        "run": render(run_document(made.info(records, text), records)),
+        "run": render(run_document(made.info(records, text), records, profiles=profiles)),
         "nightly": render_history(made_history.history(24, 12)),
     }
     folder = tmp_path_factory.mktemp("pages")
@@ -236,6 +238,21 @@ def test_figures_change_colour_with_the_scheme_and_print_in_light(opened: Open) 
     assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
 
 
+def test_the_waterfall_is_drawn_with_its_figures_below_it_and_the_rest_behind_a_disclosure(opened: Open) -> None:
+    page = opened("run").page
+    section = page.locator("#why")
+    assert section.locator("figure svg[role=img]").count() == 2, "a chart for pp64 and one for tg4"
+    chart = page.locator("#why-0-chart")
+    assert "merge on: −0.10 ms" in chart.locator("svg text").filter(has_text="merge on").first.inner_html()
+    label = chart.locator("svg[role=img]").get_attribute("aria-label") or ""
+    assert label.startswith("Change of time in operations, step by step from merge off, fuse off, path per_expert")
+    assert column(page, "#why-0-steps", 1)[-1] == "all steps"
+    assert column(page, "#why-0-steps", 3)[-1].startswith("−2.50 ms")
+    assert chart.bounding_box()["y"] < page.locator("#why-0-steps").bounding_box()["y"]  # type: ignore[index]
+    assert len(column(page, "#why-0-choices", 1)) == 12
+    assert not page.locator("#why-0-ops").is_visible()
+
+
 def test_the_nightly_page_is_filtered_by_what_a_series_is(opened: Open) -> None:
     page = opened("nightly").page
     shown = page.locator(".card:not([hidden])")
@@ -285,7 +302,7 @@ def test_a_served_report_reloads_when_its_run_goes_on(browser: Browser) -> None:
     measured = [records[:2]]
 
     def read(_name: str) -> object:
-        return made.info(records), measured[-1]
+        return made.info(records), measured[-1], ()
 
     made_server = server(Source(lambda: ["run"], read, lambda _name: str(len(measured))))  # type: ignore[arg-type]
     thread = threading.Thread(target=made_server.serve_forever, kwargs={"poll_interval": 0.01})

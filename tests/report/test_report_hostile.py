@@ -9,18 +9,20 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import made_history
+import made_profiles
 import made_runs as made
 import pytest
 from made_hostile import HOSTILE, poisoned
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from harness.records.profile import CaseProfile
 from harness.records.record import Record, RunInfo
 from harness.records.timing import Row
 from harness.report import figures
-from harness.report.document import run_document
+from harness.report.document import gain_sections, run_document
 from harness.report.html import render
-from harness.report.markdown import BREAK, run_markdown
+from harness.report.markdown import BREAK, run_markdown, section_markdown
 from harness.report.nightly import render_history
 from harness.report.plot import plot
 from harness.report.terminal import show_run
@@ -65,8 +67,26 @@ def run(text: str) -> tuple[RunInfo, tuple[Record, ...]]:
     return poisoned(made.info(own), text), (*records, made.imported(foreign, text))
 
 
+def profiles(text: str) -> tuple[CaseProfile, ...]:
+    """Two cells that differ in the merge."""
+    cells = (made_profiles.cell(merge, True, "grouped") for merge in (False, True))
+    return tuple(poisoned(cell, text) for cell in cells)
+
+
+def test_a_profiles_section_has_no_markup_but_ours_whatever_the_texts_say() -> None:
+    parse = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse
+
+    def kinds(text: str) -> list[str]:
+        (section,) = gain_sections((), profiles(text))
+        return [token.type for token in _tokens(parse(section_markdown(section)))]
+
+    structure = {kind for kind in kinds("harmless") if not kind.startswith(("text", "softbreak"))}
+    for text in HOSTILE:
+        assert set(kinds(text)) - {"text", "text_special", "softbreak"} == structure, text
+
+
 def test_the_run_of_these_tests_has_every_section() -> None:
-    document = run_document(*run("harmless"))
+    document = run_document(*run("harmless"), profiles=profiles("harmless"))
     (part,) = document.parts
     assert len(part.legend) == 2
     assert part.headlines[0].verdicts
@@ -85,6 +105,7 @@ def test_the_run_of_these_tests_has_every_section() -> None:
     }
     assert {section.key.partition("-")[2] for section in part.sections} == expected
     assert {section.key for section in document.sections} >= {
+        "why",
         "outcome",
         "imported",
         "machine",
@@ -96,7 +117,7 @@ def test_the_run_of_these_tests_has_every_section() -> None:
 
 
 def page(text: str) -> str:
-    return render(run_document(*run(text)))
+    return render(run_document(*run(text), profiles=profiles(text)))
 
 
 @cache

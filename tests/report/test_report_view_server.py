@@ -25,7 +25,7 @@ class Runs:
         self.reads += 1
         if name == "broken":
             raise ValueError("not a record\x1b[0m")
-        return made.info(RECORDS), RECORDS
+        return made.info(RECORDS), RECORDS, ()
 
     def source(self) -> Source:
         return Source(lambda: ["new run & more", "broken"], self.read, lambda name: f"{name}{self.version}")  # type: ignore[arg-type]

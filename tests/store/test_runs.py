@@ -12,6 +12,7 @@ import pytest
 from made_records import record, sweep_record
 
 from harness.errors import ResultError, RunError
+from harness.records.profile import PROFILE_SCHEMA, CaseProfile, OpTime, RowProfile
 from harness.records.record import SCHEMA, RunInfo
 from harness.store.files import Disk, locked, sweep_temporaries
 from harness.store.runs import (
@@ -22,6 +23,7 @@ from harness.store.runs import (
     record_path,
     slug,
     write_info,
+    write_profile,
     write_record,
 )
 
@@ -78,6 +80,22 @@ def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
     folder = made_run(tmp_path)
     record_path(folder, "a").write_bytes(text.encode("latin1"))
     with pytest.raises(ResultError, match=r"case-a\.json"):
+        read_run(folder)
+
+
+def test_a_profile_lies_beside_its_record_and_one_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    folder = made_run(tmp_path)
+    case = record(case_id="b").case
+    profile = CaseProfile(
+        case, (RowProfile("pp8", 8, 2, 5, (OpTime("qkv", 0, 1, 3, 1.0, 2.0, runs_ns=(2, 4)),), (4, 6)),)
+    )
+    path = write_profile(folder, profile)
+    assert path == folder / "profile-b.json"
+    assert read_run(folder).profiles == (profile,)
+    assert len(read_run(folder).records) == 2
+    newer = {**json.loads(path.read_text()), "schema": PROFILE_SCHEMA + 1}
+    path.write_text(json.dumps(newer))
+    with pytest.raises(ResultError, match=rf"schema {PROFILE_SCHEMA + 1}, this one reads {PROFILE_SCHEMA}\)"):
         read_run(folder)
 
 

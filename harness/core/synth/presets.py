@@ -137,10 +137,11 @@ PRESETS: dict[str, ModelShape] = {
 }
 
 
-def cut(preset: str, layers: int | None, vocab: int | None) -> ModelShape:
+def cut(preset: str, layers: int | None, vocab: int | None, n_expert: int | None = None) -> ModelShape:
     """The preset with `layers` layers and `vocab` tokens, which defaults to the same share as that of the layers.
 
-    Errors: UnsupportedError for an unknown preset or more layers than it has.
+    `n_expert`: so many experts instead of its own, each of the same shape.
+    Errors: UnsupportedError for an unknown preset, more layers than it has, fewer experts than a token takes.
     """
     if preset not in PRESETS:
         raise UnsupportedError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
@@ -148,5 +149,9 @@ def cut(preset: str, layers: int | None, vocab: int | None) -> ModelShape:
     n_layer = whole.n_layer if layers is None else layers
     if not 1 <= n_layer <= whole.n_layer:
         raise UnsupportedError(f"Preset {preset} has 1 to {whole.n_layer} layers, not {n_layer}.")
+    if n_expert is not None and not 1 <= whole.top_k <= n_expert:
+        why = f"each token takes {whole.top_k}" if whole.top_k else "it has none"
+        raise UnsupportedError(f"Preset {preset} cannot have {n_expert} experts, since {why}.")
     share = max(MIN_TOKENS, whole.n_vocab * n_layer // whole.n_layer)
-    return replace(whole, n_layer=n_layer, n_vocab=share if vocab is None else vocab)
+    n_vocab = share if vocab is None else vocab
+    return replace(whole, n_layer=n_layer, n_vocab=n_vocab, n_expert=whole.n_expert if n_expert is None else n_expert)

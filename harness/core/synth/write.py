@@ -23,15 +23,25 @@ def write_model(out: Path, model: ModelShape, name: str, *, seed: int = 0, n_fil
     return [out]
 
 
-def write_preset(preset: str, out: Path, *, layers: int | None = None, vocab: int | None = None, seed: int = 0) -> None:
-    """Write the preset model, cut to `layers` and `vocab`.
+def write_preset(
+    preset: str,
+    out: Path,
+    *,
+    layers: int | None = None,
+    vocab: int | None = None,
+    n_expert: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Write the preset model, cut to `layers` and `vocab`, with `n_expert` experts instead of its own.
 
     With fewer layers and no `vocab`, the vocabulary shrinks in proportion: the head keeps its share of the bytes.
     Errors: UnsupportedError for an unknown preset or a size it cannot have.
     """
-    model = cut(preset, layers, vocab)
+    model = cut(preset, layers, vocab, n_expert)
     whole = PRESETS[preset]
-    name = f"{preset} stand-in ({model.n_layer}/{whole.n_layer} layers, {model.n_vocab} tokens, random weights)"
+    experts = f"{n_expert} experts, " if n_expert is not None else ""
+    cut_to = f"{model.n_layer}/{whole.n_layer} layers, {model.n_vocab} tokens"
+    name = f"{preset} stand-in ({cut_to}, {experts}random weights)"
     write_model(out, model, name, seed=seed)
 
 

@@ -3,12 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.core.options import Options
 from harness.core.plan import make_plan
 from harness.core.program.build import build_program
-from harness.core.program.costs import Cost, Load, expected_experts, op_cost, program_cost, row_cost
+from harness.core.program.costs import (
+    Cost,
+    Load,
+    expected_experts,
+    expected_token_tiles,
+    op_cost,
+    op_costs,
+    program_cost,
+    row_cost,
+)
 
 REFERENCE = Options(devices=("reference",), ubatch=16)
 
@@ -61,6 +71,58 @@ def test_merging_and_fusing_save_launches_and_no_work(made: Any, model_of: Any) 
         3, 2, 1, 1,
     ]  # fmt: skip
     assert len({(cost.macs, cost.weight_bytes) for cost in launches.values()}) == 1
+
+
+N_FF, N_EMBD, TOP_K = 160, 288, 3
+"""Of tiny-gpt-oss."""
+
+
+@pytest.mark.parametrize(
+    ("merge", "fused", "floats_per_pair", "row_tiles"),
+    [
+        (False, False, 2 * N_EMBD + 2 * 2 * N_FF + N_FF, 2 + 2),  # two inputs; both halves out and in again; the result
+        (True, False, N_EMBD + 2 * 2 * N_FF + N_FF, 3),  # 320 rows are three tiles of 128, twice 160 are four
+        (False, True, N_EMBD + N_FF, 2 + 2),
+        (True, True, N_EMBD + N_FF, 3),
+    ],
+)
+def test_merging_saves_an_input_and_a_tile_and_fusing_what_lies_between(
+    made: Any, model_of: Any, merge: bool, fused: bool, floats_per_pair: int, row_tiles: int
+) -> None:
+    options = replace(REFERENCE, merge_up_gate=merge, fused_moe=fused)
+    cost = cost_of(model_of(made("tiny-gpt-oss")), "moe_up_gate", Load(8), options)
+    assert cost.activation_bytes == 4 * 8 * TOP_K * floats_per_pair
+    assert cost.tiles == pytest.approx(row_tiles * 8 * (1 - (5 / 8) ** 8)), "each used expert has one tile of tokens"
+
+
+@pytest.mark.parametrize(("merge", "fused", "launches"), [(0, 0, 2 * 3 + 1), (1, 0, 3 + 1), (0, 1, 3), (1, 1, 3)])
+def test_expert_by_expert_each_of_a_tokens_three_experts_has_launches_of_its_own(
+    made: Any, model_of: Any, merge: int, fused: int, launches: int
+) -> None:
+    options = replace(REFERENCE, merge_up_gate=bool(merge), fused_moe=bool(fused), moe_path="per_expert")
+    assert cost_of(model_of(made("tiny-gpt-oss")), "moe_up_gate", Load(1), options).launches == launches
+
+
+def test_tiles_of_tokens_are_those_of_a_binomial_distribution() -> None:
+    assert expected_token_tiles(4, 4, 130) == 3
+    assert expected_token_tiles(8, 3, 1) == pytest.approx(3 / 8)
+    rng = np.random.default_rng(0)
+    drawn = np.ceil(rng.binomial(300, 3 / 8, 200_000) / 64).mean()
+    assert expected_token_tiles(8, 3, 300) == pytest.approx(drawn, rel=0.01)
+    assert expected_token_tiles(8, 4, 4096) == pytest.approx(2048 / 64 + 0.5, rel=0.01), "nothing underflows"
+
+
+def test_a_cpu_carries_on_only_the_tokens_whose_logits_are_wanted(made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-gpt-oss"))
+    plan = make_plan(model, replace(REFERENCE, devices=("cpu:0",)))
+    program = build_program(model, plan)
+    one, none = (op_costs(program, plan, Load(16, 0, n_logits)) for n_logits in (1, 0))
+    up_gate = [place for place, op in enumerate(program.ops) if op.name == "moe_up_gate"]
+    macs = TOP_K * 2 * N_FF * N_EMBD
+    assert [one[place].macs for place in up_gate] == [16 * macs, 16 * macs, macs]
+    assert [none[place].macs for place in up_gate] == [16 * macs, 16 * macs, 0]
+    last_attention = max(place for place, op in enumerate(program.ops) if op.name == "attention")
+    assert one[last_attention].macs == 12 * 6 * (64 + 64), "of the last token, which sees a window of twelve"
 
 
 def test_a_prompt_is_counted_in_ubatches_and_asks_for_its_last_logits_only(made: Any, model_of: Any) -> None:

@@ -82,6 +82,22 @@ def test_what_cannot_be_made_is_refused_with_what_can(preset: str, layers: int |
         cut(preset, layers, vocab)
 
 
+def test_a_preset_can_have_another_number_of_experts_of_the_same_shape(tmp_path: Path) -> None:
+    write_preset("tiny-gpt-oss", tmp_path / "x.gguf", layers=1, n_expert=4)
+    write_hollow_preset("tiny-gpt-oss", tmp_path / "hollow.gguf", layers=1, n_expert=4)
+    for name in ("x", "hollow"):
+        with open_gguf(tmp_path / f"{name}.gguf") as file:
+            assert read_model(file).n_expert == 4
+            assert file.tensors["blk.0.ffn_up_exps.weight"].shape == (4, 160, 288)
+    assert cut("tiny-gpt-oss", 1, None).n_expert == 8
+
+
+@pytest.mark.parametrize(("preset", "why"), [("tiny-gpt-oss", "each token takes 3"), ("tiny-llama", "it has none")])
+def test_fewer_experts_than_a_token_takes_are_refused(preset: str, why: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"cannot have 2 experts, since {why}"):
+        cut(preset, 1, None, 2)
+
+
 def test_a_hollow_preset_has_the_tensors_of_the_full_one(tmp_path: Path) -> None:
     write_preset("tiny-gpt-oss", tmp_path / "full.gguf", layers=2)
     write_hollow_preset("tiny-gpt-oss", tmp_path / "hollow.gguf", layers=2)
