@@ -84,7 +84,7 @@ void Matrix::pack_one(std::int64_t row, const std::uint8_t* bytes) {
   const Lane to = lane_of(row % extent_.rows);
   std::uint8_t* group =
       memory_.as() + static_cast<std::size_t>((row / extent_.rows * groups() + to.group) * store_bytes_);
-  pack_row(format_, store_, bytes, extent_.columns / kBlock, group, to.lane);
+  pack_row(store_, bytes, extent_.columns / kBlock, group, to.lane);
 }
 
 void Matrix::map(std::span<const std::uint8_t> bytes) {

@@ -3,13 +3,11 @@
 #pragma once
 #include <cstdint>
 
-#include "formats/format.h"
 #include "kernels/store.h"
 
 namespace harness {
 
 /// Writes one row of `blocks` blocks of 32 into lane `lane` of a packed group.
-void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
-              int lane);
+void pack_row(Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group, int lane);
 
 }  // namespace harness
