@@ -67,7 +67,7 @@ def _map_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend) -> T
 def _stream_all(
     plan: Plan, tensors: list[StoredTensor], file: GgufFile, backend: Backend, chunk_bytes: int
 ) -> list[Times]:
-    chunks = sorted((chunk for tensor in tensors for chunk in cut(tensor, chunk_bytes)), key=_file_position)
+    chunks = [chunk for tensor in sorted(tensors, key=_file_position) for chunk in cut(tensor, chunk_bytes)]
     sizes = reduce(BufferSizes.with_room_for, chunks, BufferSizes())
     require_room(plan, n_readers() * sizes.total_bytes)
     for tensor in tensors:
@@ -80,8 +80,11 @@ def _stream_all(
         return [reader.result() for reader in readers]
 
 
-def _file_position(chunk: Chunk) -> tuple[int, int]:
-    return chunk.fragments[0].shard, chunk.fragments[0].file_offset
+def _file_position(tensor: StoredTensor) -> tuple[int, int]:
+    """Tensors are read as they come in the file, each front to back as it is held: a merged one's memory is filled in
+    one pass, not with gate rows first and up rows when caches have forgotten it.
+    """
+    return tensor.pieces[0].shard, tensor.pieces[0].file_offset
 
 
 def _read_and_place(queue: "_Queue", reader: Reader, backend: Backend, file: GgufFile) -> Times:
