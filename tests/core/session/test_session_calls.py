@@ -115,7 +115,7 @@ def test_what_was_opened_is_closed_when_loading_fails(
 ) -> None:
     closed: list[bool] = []
     monkeypatch.setattr(ReferenceBackend, "close", lambda _self: closed.append(True))
-    monkeypatch.setattr(ReferenceBackend, "place", lambda *_: (_ for _ in ()).throw(SessionError("no")))
+    monkeypatch.setattr(ReferenceBackend, "rows_in_place", lambda *_: (_ for _ in ()).throw(SessionError("no")))
     with pytest.raises(SessionError, match="no"):
         Session.open(made("tiny-llama"), Options(devices=("reference",)))
     assert closed == [True]
