@@ -1,33 +1,35 @@
 """What loading takes to the first logits, in turns: every case of a config, and a plain read of the file beside them.
 
-Each load has a process of its own. A warm one finds the file in the page cache; before a cold one the file is dropped
-from it, and mincore has to say that no page is left. Most of the free memory is touched once before: a virtual machine
-gets a page from its host when it is first touched, which can take ten times as long as loading into it. Within a round
-every way has one turn, in rotated order, so that ratios are paired; they come with their 95 % interval over rounds.
+Every way has a process that stays: asked for a load, it frees the one before, has the file put into the page cache or
+dropped from it (mincore has to agree), and loads anew. So memory is filled that was used a moment ago: a virtual
+machine may have to get memory that was free for longer from its host, which takes ten times as long as loading into it
+and says nothing about a loader. Within a round every way has one turn, in rotated order, so that ratios are paired;
+they are medians of pairwise means (Hodges-Lehmann) with Wilcoxon's 95 % interval, because such memory still turns up
+now and then and triples a load. A first round warms up and does not count.
 
-    python benchmarks/load.py --config configs/load.yaml --rounds 6
+    python benchmarks/load.py --config configs/load.yaml --rounds 20
 """
 
 import argparse
-import ctypes
 import json
-import mmap
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from math import exp, log, sqrt
 from pathlib import Path
+from typing import IO, Self, cast
 
-from scipy.stats import t as student
+import numpy as np
+from scipy.stats import norm
 
 from harness.config import expand, load_config
-from harness.core.loader.host_memory import available_bytes
 from harness.engines.registry import build
 from harness.records.case import Case
+from harness.runner.pagecache import State, bring_about
 from harness.runner.prepare import cache_folder, is_made, make_file, prepared
 
 READ = "plain read"
@@ -47,23 +49,26 @@ class Load:
 def main() -> int:
     asked = parsed()
     cases, names = cases_of(asked.config)
+    path = path_of(cases[0])
     if asked.child is not None:
-        print(json.dumps(asdict(load(cases[asked.child]) if asked.child >= 0 else read(path_of(cases[0])))))
+        serve(reader(path) if asked.child < 0 else loader(cases[asked.child]))
         return 0
-    ways = {READ: -1} | {name: index for index, name in enumerate(names)}
-    touch_free_memory()
-    for temperature in asked.temperatures:
-        rounds = [one_round(asked.config, path_of(cases[0]), ways, temperature, turn) for turn in range(asked.rounds)]
-        print(f"\n**{temperature}**, {len(rounds)} rounds\n")
-        print(table(rounds, Path(path_of(cases[0])).stat().st_size), flush=True)
+    ways = {READ: -1} | {name: index for index, name in enumerate(names) if name in asked.ways or not asked.ways}
+    with ExitStack() as ended:
+        children = {name: ended.enter_context(Child(asked.config, number)) for name, number in ways.items()}
+        for temperature in asked.temperatures:
+            rounds = [one_round(children, temperature, turn) for turn in range(-1, asked.rounds)][1:]
+            print(f"\n**{temperature}**, {len(rounds)} rounds\n")
+            print(table(rounds, Path(path).stat().st_size), flush=True)
     return 0
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/load.yaml"))
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--temperatures", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
+    parser.add_argument("--ways", nargs="+", default=[], help="such as core, 'core merged', 'ik_wheel -rtr'")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -92,86 +97,84 @@ def path_of(case: Case) -> str:
     return case.model.path
 
 
-def one_round(config: Path, path: str, ways: Mapping[str, int], temperature: str, turn: int) -> dict[str, Load]:
+class Child:
+    """A process that loads when told to, with its last load alive in between."""
+
+    def __init__(self, config: Path, number: int) -> None:
+        command = [sys.executable, __file__, "--config", str(config), "--child", str(number)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._name = " ".join(command)
+
+    def load(self, temperature: str) -> Load:
+        requests, answers = (cast("IO[str]", pipe) for pipe in (self._process.stdin, self._process.stdout))
+        print(temperature, file=requests, flush=True)
+        if not (answer := answers.readline()):
+            raise SystemExit(f"{self._name} ended with {self._process.wait()}")
+        return Load(**json.loads(answer))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        cast("IO[str]", self._process.stdin).close()
+        self._process.wait()
+
+
+def one_round(children: Mapping[str, Child], temperature: str, turn: int) -> dict[str, Load]:
     """Every way once, beginning with another one each time."""
-    names = list(ways)
-    names = names[turn % len(names) :] + names[: turn % len(names)]
-    found = {}
-    for name in names:
-        if temperature == "cold":
-            evict(path)
-        else:
-            read(path)
-        command = [sys.executable, __file__, "--config", str(config), "--child", str(ways[name])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{name}: {done.stderr[-2000:]}")
-        found[name] = Load(**json.loads(done.stdout.splitlines()[-1]))
-    return found
+    names = list(children)
+    first = turn % len(names)
+    return {name: children[name].load(temperature) for name in [*names[first:], *names[:first]]}
 
 
-def touch_free_memory() -> None:
-    """Have the machine own most of its free memory; in a child, which gives it back by ending."""
-    if os.fork() == 0:
-        n_bytes = available_bytes() * 3 // 4
-        memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        for offset in range(0, n_bytes, mmap.PAGESIZE):
-            memory[offset] = 1
-        os._exit(0)
-    os.wait()
+def serve(load: Callable[[State], Load]) -> None:
+    """In a child: a load for every line. What engines print must not be taken for an answer."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        print(json.dumps(asdict(load(cast("State", line.strip())))), file=answers, flush=True)
+
+
+def loader(case: Case) -> Callable[[State], Load]:
+    """Loads with the case's engine, to its first logits."""
+    engine = build(case.axes.engine)
+
+    def load(state: State) -> Load:
+        engine.close()
+        require(state, path_of(case))
+        phases = dict(engine.load(case).phase_ns)
+        return Load(sum(phases.values()), peak_bytes(), phases)
+
+    return load
+
+
+def reader(path: str) -> Callable[[State], Load]:
+    """Reads the whole file into one small buffer."""
+    buffer = bytearray(READ_BYTES)
+
+    def load(state: State) -> Load:
+        require(state, path)
+        descriptor = os.open(path, os.O_RDONLY)
+        started = time.perf_counter_ns()
+        while os.readv(descriptor, [buffer]):
+            pass
+        elapsed = time.perf_counter_ns() - started
+        os.close(descriptor)
+        return Load(elapsed, peak_bytes(), {"read": elapsed})
+
+    return load
+
+
+def require(state: State, path: str) -> None:
+    """The file in the page cache, or out of it."""
+    if trouble := bring_about(state, Path(path)):
+        raise SystemExit(trouble)
 
 
 def peak_bytes() -> int:
     """The most memory this program ever had; what its parent had before exec is not counted."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
-
-
-def load(case: Case) -> Load:
-    """In a child: the engine's load, to its first logits."""
-    engine = build(case.axes.engine)
-    report = engine.load(case)
-    phases = dict(report.phase_ns)
-    return Load(sum(phases.values()), peak_bytes(), phases)
-
-
-def read(path: str) -> Load:
-    """The whole file into one small buffer."""
-    buffer, descriptor = bytearray(READ_BYTES), os.open(path, os.O_RDONLY)
-    started = time.perf_counter_ns()
-    while os.readv(descriptor, [buffer]):
-        pass
-    elapsed = time.perf_counter_ns() - started
-    os.close(descriptor)
-    return Load(elapsed, peak_bytes(), {"read": elapsed})
-
-
-def evict(path: str) -> None:
-    """Drop a file from the page cache."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        if left := resident_pages(descriptor):
-            raise SystemExit(f"{path}: {left} pages are still in the page cache; somebody else uses the file")
-    finally:
-        os.close(descriptor)
-
-
-def resident_pages(descriptor: int) -> int:
-    """How many pages of a file are in memory, by mincore."""
-    size = os.fstat(descriptor).st_size
-    n_pages = -(-size // mmap.PAGESIZE)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
-    pages = (ctypes.c_ubyte * n_pages)()
-    if libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(size), pages):
-        raise OSError(ctypes.get_errno(), "mincore")
-    libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(size))
-    return sum(page & 1 for page in pages)
 
 
 def table(rounds: Sequence[Mapping[str, Load]], n_bytes: int) -> str:
@@ -191,20 +194,21 @@ def table(rounds: Sequence[Mapping[str, Load]], n_bytes: int) -> str:
             if statistics.median(one.phase_ns[phase] for one in loads) > 5e6
         )
         ratios = " | ".join(
-            interval([one[name].total_ns / one[other].total_ns for one in rounds]) for other in (READ, BASE)
+            interval([one[name].total_ns / one[other].total_ns for one in rounds]) if other in names else ""
+            for other in (READ, BASE)
         )
         lines.append(f"| {name} | {seconds:.2f} | {n_bytes / seconds / 1e9:.2f} | {peak:.2f} | {phases} | {ratios} |")
     return "\n".join(lines)
 
 
 def interval(ratios: Sequence[float]) -> str:
-    """Their geometric mean with its 95 % interval."""
-    logs = [log(ratio) for ratio in ratios]
-    mean = statistics.fmean(logs)
-    if len(logs) < 2:
-        return f"{exp(mean):.3f}"
-    half = float(student.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / sqrt(len(logs))
-    return f"{exp(mean):.3f} [{exp(mean - half):.3f}, {exp(mean + half):.3f}]"
+    """The Hodges-Lehmann estimate of their centre on the log scale, with Wilcoxon's 95 % interval."""
+    logs, n = np.log(ratios), len(ratios)
+    means = np.sort(((logs[:, None] + logs) / 2)[np.triu_indices(n)])
+    spread = float(norm.ppf(0.975)) * (n * (n + 1) * (2 * n + 1) / 24) ** 0.5
+    cut = max(0, int(n * (n + 1) / 4 - spread))
+    low, middle, high = np.exp([means[cut], np.median(means), means[-1 - cut]])
+    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -88,6 +88,15 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class HoldsRows(Protocol):
+    """A backend some of whose tensors lie in the host's memory as the file has them, so that a read can fill them."""
+
+    def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8] | None:
+        """The tensor's own memory, [n_rows, row_bytes], to be filled instead of `place`; None where that re-lays."""
+        ...
+
+
 class DeviceBackend(Backend, Protocol):
     """Weights on one device, which may have a part in a program of several."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import Context, DeviceBackend
+from harness.core.backend import Context, DeviceBackend, HoldsRows
 from harness.core.compose.context import ComposedContext, Player
 from harness.core.compose.teams import Team
 from harness.core.options import Options
@@ -44,6 +44,10 @@ class ComposedBackend:
 
     def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
         self._backends[tensor.device].place(tensor, first_row, rows)
+
+    def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8] | None:
+        backend = self._backends[tensor.device]
+        return backend.rows_in_place(tensor) if isinstance(backend, HoldsRows) else None
 
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
         self._backends[tensor.device].map(tensor, data)

@@ -50,6 +50,12 @@ class CpuBackend:
         except ValueError as error:
             raise LoadError(f"{tensor.name} cannot be placed: {error}") from error
 
+    def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8] | None:
+        if tensor.layout != "rows":
+            return None
+        rows: NDArray[np.uint8] = self._matrices[tensor.name, tensor.device].rows_in_place()
+        return rows.reshape(tensor.n_rows, tensor.row_bytes)
+
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
         matrix = self._matrix(tensor)
         try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.core.plan.types import Piece, StoredTensor
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 2 << 20
+"""What caches still hold when the bytes that were read are placed; larger chunks are fetched from memory again."""
 ROW_MULTIPLE = 32
 
 

@@ -44,11 +44,15 @@ class Reader:
         self._buffer = np.empty(sizes.chunk_bytes, np.uint8)
         self._scratch = np.empty(sizes.scratch_bytes, np.uint8)
 
-    def read(self, chunk: Chunk) -> NDArray[np.uint8]:
-        """The chunk's rows [n_rows, row_bytes], valid until the next call. Errors: GgufError, OSError."""
-        for part in chunk.fragments:
-            self._fill(part, self._buffer[part.chunk_offset : part.chunk_offset + part.n_bytes])
+    def room_for(self, chunk: Chunk) -> NDArray[np.uint8]:
+        """A place for the chunk's rows [n_rows, row_bytes], the same for every chunk."""
         return self._buffer[: chunk.n_bytes].reshape(chunk.n_rows, chunk.tensor.row_bytes)
+
+    def fill(self, chunk: Chunk, rows: NDArray[np.uint8]) -> None:
+        """Read the chunk into `rows`, contiguous [n_rows, row_bytes]. Errors: GgufError, OSError."""
+        flat = rows.reshape(-1)
+        for part in chunk.fragments:
+            self._fill(part, flat[part.chunk_offset : part.chunk_offset + part.n_bytes])
 
     def _fill(self, part: Fragment, out: NDArray[np.uint8]) -> None:
         if part.n_runs == 1:

@@ -1,6 +1,7 @@
 """Streams weights from the file to a backend: several readers, one bounded buffer each, every byte once.
 
-A merge is only another destination, so it costs nothing here. The first error stops all readers and is raised.
+A merge is only another destination, so it costs nothing here. Rows that need no re-laying are read where they stay.
+The first error stops all readers and is raised.
 """
 
 import time
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from functools import reduce
 from threading import Lock
 
-from harness.core.backend import Backend
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.backend import Backend, HoldsRows
 from harness.core.errors import GgufError, LoadError
 from harness.core.gguf import GgufFile
 from harness.core.loader.chunks import CHUNK_BYTES, Chunk, cut
@@ -63,7 +67,7 @@ def _map_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend) -> T
 def _stream_all(
     plan: Plan, tensors: list[StoredTensor], file: GgufFile, backend: Backend, chunk_bytes: int
 ) -> list[Times]:
-    chunks = sorted((chunk for tensor in tensors for chunk in cut(tensor, chunk_bytes)), key=_file_position)
+    chunks = [chunk for tensor in sorted(tensors, key=_file_position) for chunk in cut(tensor, chunk_bytes)]
     sizes = reduce(BufferSizes.with_room_for, chunks, BufferSizes())
     require_room(plan, n_readers() * sizes.total_bytes)
     for tensor in tensors:
@@ -76,8 +80,11 @@ def _stream_all(
         return [reader.result() for reader in readers]
 
 
-def _file_position(chunk: Chunk) -> tuple[int, int]:
-    return chunk.fragments[0].shard, chunk.fragments[0].file_offset
+def _file_position(tensor: StoredTensor) -> tuple[int, int]:
+    """Tensors are read as they come in the file, each front to back as it is held: a merged one's memory is filled in
+    one pass, not with gate rows first and up rows when caches have forgotten it.
+    """
+    return tensor.pieces[0].shard, tensor.pieces[0].file_offset
 
 
 def _read_and_place(queue: "_Queue", reader: Reader, backend: Backend, file: GgufFile) -> Times:
@@ -86,9 +93,12 @@ def _read_and_place(queue: "_Queue", reader: Reader, backend: Backend, file: Ggu
     for chunk in queue:
         try:
             started = time.perf_counter_ns()
-            rows = reader.read(chunk)
+            stay = _where_they_stay(chunk, backend)
+            rows = reader.room_for(chunk) if stay is None else stay
+            reader.fill(chunk, rows)
             read = time.perf_counter_ns()
-            backend.place(chunk.tensor, chunk.first_row, rows)
+            if stay is None:
+                backend.place(chunk.tensor, chunk.first_row, rows)
         except (GgufError, OSError) as error:
             queue.stop()
             raise _load_error(chunk, file, error) from error
@@ -98,6 +108,12 @@ def _read_and_place(queue: "_Queue", reader: Reader, backend: Backend, file: Ggu
         times.read_ns += read - started
         times.place_ns += time.perf_counter_ns() - read
     return times
+
+
+def _where_they_stay(chunk: Chunk, backend: Backend) -> NDArray[np.uint8] | None:
+    """The chunk's rows in their tensor's own memory, if the backend holds them as the file does."""
+    held = backend.rows_in_place(chunk.tensor) if isinstance(backend, HoldsRows) else None
+    return None if held is None else held[chunk.first_row : chunk.first_row + chunk.n_rows]
 
 
 def _load_error(chunk: Chunk, file: GgufFile, error: Exception) -> LoadError:

@@ -1,9 +1,10 @@
 """A plan as text for people: merges with their reasons, then every tensor, equal layers folded into one line."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.core.plan.text import format_bytes, format_layers, format_table
-from harness.core.plan.types import MergeDecision, Plan, StoredTensor
+from harness.core.plan.types import MergeDecision, Piece, Plan, StoredTensor
 
 _BLOCK = re.compile(r"^blk\.(\d+)\.")
 
@@ -44,11 +45,12 @@ def _merge_lines(merges: tuple[MergeDecision, ...]) -> list[str]:
 
 
 def _tensor_lines(tensors: tuple[StoredTensor, ...]) -> list[str]:
+    spans = _spans(tensors)
     folded: dict[tuple[str, ...], tuple[list[int], int]] = {}
     for tensor in tensors:
-        block = _BLOCK.match(tensor.name)
-        layers, n_bytes = folded.get(_row(tensor), ([], 0))
-        folded[_row(tensor)] = (layers + ([int(block[1])] if block else []), n_bytes + tensor.n_bytes)
+        block, row = _BLOCK.match(tensor.name), _row(tensor, spans)
+        layers, n_bytes = folded.get(row, ([], 0))
+        folded[row] = (layers + ([int(block[1])] if block else []), n_bytes + tensor.n_bytes)
     rows = [
         (row[0].replace("*", format_layers(layers)), *row[1:], format_bytes(n_bytes))
         for row, (layers, n_bytes) in folded.items()
@@ -56,16 +58,47 @@ def _tensor_lines(tensors: tuple[StoredTensor, ...]) -> list[str]:
     return format_table([("tensor", "device", "format", "shape", "layout", "read from", "bytes"), *rows])
 
 
-def _row(tensor: StoredTensor) -> tuple[str, ...]:
+def _spans(tensors: Iterable[StoredTensor]) -> Mapping[str, tuple[int, int]]:
+    """Where each of the file's tensors begins and ends: between them the devices hold all of it."""
+    spans: dict[str, tuple[int, int]] = {}
+    for piece in (piece for tensor in tensors for piece in tensor.pieces):
+        first, last = piece.file_offset, piece.file_offset + piece.span_bytes
+        known = spans.get(piece.tensor, (first, last))
+        spans[piece.tensor] = (min(first, known[0]), max(last, known[1]))
+    return spans
+
+
+def _row(tensor: StoredTensor, spans: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
     shape = " x ".join(str(extent) for extent in tensor.shape)
     name = _BLOCK.sub("blk.*.", tensor.name)
-    return (name, tensor.device, tensor.format, shape, tensor.layout, _sources(tensor))
+    return (name, tensor.device, tensor.format, shape, tensor.layout, _sources(tensor, spans))
 
 
-def _sources(tensor: StoredTensor) -> str:
-    """The file's tensors a stored one is made of, and in how many pieces."""
-    names = list(dict.fromkeys(_BLOCK.sub("", piece.tensor) for piece in tensor.pieces))
-    listed = ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
-    if any(piece.stride for piece in tensor.pieces):
-        return f"{listed} (columns)"
+def _sources(tensor: StoredTensor, spans: Mapping[str, tuple[int, int]]) -> str:
+    """The file's tensors a stored one is made of, which part of each, and in how many pieces."""
+    by_source: dict[str, list[Piece]] = {}
+    for piece in tensor.pieces:
+        by_source.setdefault(piece.tensor, []).append(piece)
+    by_share: dict[str, list[str]] = {}
+    for source, pieces in by_source.items():
+        by_share.setdefault(_share(tensor, pieces, *spans[source]), []).append(_BLOCK.sub("", source))
+    listed = "; ".join(", ".join(names) + share for share, names in by_share.items())
     return listed if len(tensor.pieces) == 1 else f"{listed} ({len(tensor.pieces)} pieces)"
+
+
+def _share(tensor: StoredTensor, pieces: Sequence[Piece], start: int, end: int) -> str:
+    """Which rows or columns of a source that lies at start … end of its file; nothing for all of it."""
+    piece, columns = pieces[0], tensor.shape[-1]
+    at = piece.file_offset - start
+    if piece.stride:
+        first, total = (n * columns // piece.run_bytes for n in (at % piece.stride, piece.stride))
+        return f": columns {first}-{first + columns - 1} of {total}"
+    held = sum(piece.n_bytes for piece in pieces)
+    if held == end - start:
+        return ""
+    vectors = len(tensor.shape) == 1 or tensor.name.endswith(".bias")  # a matrix's row is one entry of its bias
+    n_expert = tensor.shape[0] if len(tensor.shape) == (2 if vectors else 3) else 1
+    row_bytes = tensor.row_bytes // columns if vectors else tensor.row_bytes
+    n_rows, total = held // row_bytes // n_expert, (end - start) // row_bytes // n_expert
+    first = at // row_bytes % total
+    return f": rows {first}-{first + n_rows - 1} of {total}{' of each expert' if n_expert > 1 else ''}"

@@ -36,6 +36,9 @@ class ReferenceBackend:
     def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
         self._weights[tensor.name, tensor.device].data[first_row : first_row + len(rows)] = rows
 
+    def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8]:
+        return self._weights[tensor.name, tensor.device].data
+
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
         self._keep(tensor, data.reshape(tensor.n_rows, tensor.row_bytes))
 

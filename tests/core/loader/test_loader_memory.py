@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from harness.core.gguf import open_gguf
 from harness.core.gguf.writer import write_hollow
+from harness.core.loader.chunks import CHUNK_BYTES
 from harness.core.loader.forecast import forecast
 from harness.core.loader.readers import n_readers
 from harness.core.models import Model, read_model
@@ -57,6 +59,32 @@ with open_gguf(sys.argv[1]) as file:
 """
 
 
+HELD = """
+import sys
+from pathlib import Path
+from harness.core.backends import backend_for
+from harness.core.gguf import open_gguf
+from harness.core.loader import load_weights
+from harness.core.models import read_model
+from harness.core.options import Options
+from harness.core.plan import make_plan
+from harness.core.plan.layout import held_bytes
+
+def status(name):
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name + ":"))
+    return int(line.split()[1]) * 1024
+
+with open_gguf(sys.argv[1]) as file:
+    options = Options(devices=("cpu:0",), merge_up_gate=True)
+    plan = make_plan(read_model(file), options)
+    backend = backend_for(options, plan.devices)
+    assert sys.argv[2] in {tensor.layout for tensor in plan.tensors}
+    before = status("VmRSS")
+    load_weights(plan, file, backend, int(sys.argv[3]))
+    print(status("VmHWM") - before, sum(map(held_bytes, plan.tensors)))
+"""
+
+
 @pytest.fixture(scope="module")
 def huge(tmp_path_factory: pytest.TempPathFactory) -> Model:
     path = tmp_path_factory.mktemp("huge") / "huge.gguf"
@@ -93,6 +121,38 @@ def test_the_peak_over_what_was_there_before_is_within_the_bound(tmp_path: Path,
     command = [sys.executable, "-c", PEAK, str(path), str(n_devices)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < BOUND * n_readers()
+
+
+@pytest.fixture(scope="module")
+def hollow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """hollow("Q6_K"): hundreds of megabytes of zeros, read and held as any weights are, quickly made."""
+    folder = tmp_path_factory.mktemp("hollow")
+
+    def make(format_name: str) -> Path:
+        path = folder / f"{format_name}.gguf"
+        shape = replace(HUGE, n_layer=1, n_expert=12, n_vocab=2000, format_of=by_role({"default": format_name}))
+        _write_hollow(path, shape)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(("format_name", "layout"), [("Q6_K", "packed"), ("IQ3_S", "rows")])
+def test_nothing_is_on_the_host_twice(hollow: Callable[[str], Path], format_name: str, layout: str) -> None:
+    assert _peak_over_the_weights(hollow(format_name), layout, CHUNK_BYTES) < BOUND * n_readers()
+
+
+def test_the_peak_shows_a_loader_that_holds_whole_tensors(hollow: Callable[[str], Path]) -> None:
+    assert _peak_over_the_weights(hollow("Q6_K"), "packed", 1 << 30) > BOUND * n_readers()
+
+
+def _peak_over_the_weights(path: Path, layout: str, chunk_bytes: int) -> int:
+    """In a process of its own: the most memory while loading, over what it had before and the weights themselves."""
+    command = [sys.executable, "-c", HELD, str(path), layout, str(chunk_bytes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak, held = map(int, done.stdout.split())
+    assert held > BOUND * n_readers()
+    return peak - held
 
 
 def _write_hollow(path: Path, shape: Any) -> None:

@@ -181,3 +181,19 @@ def test_a_stopped_queue_is_empty() -> None:
     queue = _Queue(iter([]))
     queue.stop()
     assert list(queue) == []
+
+
+def test_a_merged_tensors_memory_is_filled_front_to_back(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gate rows first and up rows later would bring it into the caches twice."""
+    placed: list[int] = []
+
+    class InOrder(Recorder):
+        def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
+            super().place(tensor, first_row, rows)
+            if tensor.name == "blk.0.ffn_gate_up_exps.weight":
+                placed.append(first_row)
+
+    monkeypatch.setattr("harness.core.loader.stream.n_readers", lambda: 1)
+    load(made("tiny-gpt-oss"), MERGED, InOrder(), chunk_bytes=1 << 14)
+    assert len(placed) > 16
+    assert placed == sorted(placed)

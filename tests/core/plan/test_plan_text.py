@@ -27,3 +27,22 @@ def test_a_plan_tells_merges_with_reasons_and_where_bytes_come_from(made: Any, m
 def test_no_line_of_a_plan_is_repeated_for_equal_layers(made: Any, model_of: Any) -> None:
     text = format_plan(make_plan(model_of(made("tiny-llama")), Options(devices=("reference",))))
     assert len(text.splitlines()) < 20
+
+
+def test_a_plan_tells_which_rows_and_columns_of_a_tensor_each_device_holds(made: Any, model_of: Any) -> None:
+    devices = ("cpu:0", "cpu:1")
+    options = Options(devices=devices, split_mode="graph", tensor_split=(2, 1), merge_up_gate=True, merge_qkv=True)
+    lines = format_plan(make_plan(model_of(made("tiny-gpt-oss")), options)).splitlines()
+
+    def of_both(name: str) -> list[str]:
+        return [line for line in lines if f".{name} " in line]
+
+    first, second = of_both("ffn_gate_up_exps.weight")
+    assert "ffn_gate_exps.weight, ffn_up_exps.weight: rows 0-95 of 160 of each expert (16 pieces)" in first
+    assert "ffn_gate_exps.weight, ffn_up_exps.weight: rows 96-159 of 160 of each expert (16 pieces)" in second
+    first, second = of_both("ffn_gate_up_exps.bias")
+    assert "ffn_up_exps.bias: rows 0-95 of 160 of each expert" in first
+    assert "ffn_up_exps.bias: rows 96-159 of 160 of each expert" in second
+    first, second = of_both("ffn_down_exps.weight")
+    assert "ffn_down_exps.weight: columns 0-95 of 160 " in first
+    assert "ffn_down_exps.weight: columns 96-159 of 160 " in second

@@ -50,15 +50,16 @@ def test_many_contexts_share_weights_that_were_placed_and_merged_once(
     made: Any, session: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     placed: list[str] = []
-    place = ReferenceBackend.place
+    rows_in_place = ReferenceBackend.rows_in_place
 
-    def counted(self: ReferenceBackend, tensor: Any, first_row: int, rows: Any) -> None:
+    def counted(self: ReferenceBackend, tensor: Any) -> Any:
         placed.append(tensor.name)
-        place(self, tensor, first_row, rows)
+        return rows_in_place(self, tensor)
 
-    monkeypatch.setattr(ReferenceBackend, "place", counted)
+    monkeypatch.setattr(ReferenceBackend, "rows_in_place", counted)
     opened = session(made("tiny-gpt-oss"), merge_up_gate=True)
     n_placed = len(placed)
+    assert n_placed >= len(opened.plan.tensors)
     first = opened.logits(TOKENS)
     for n_ctx in (32, 128, 25):
         opened.new_context(n_ctx)
@@ -115,7 +116,7 @@ def test_what_was_opened_is_closed_when_loading_fails(
 ) -> None:
     closed: list[bool] = []
     monkeypatch.setattr(ReferenceBackend, "close", lambda _self: closed.append(True))
-    monkeypatch.setattr(ReferenceBackend, "place", lambda *_: (_ for _ in ()).throw(SessionError("no")))
+    monkeypatch.setattr(ReferenceBackend, "rows_in_place", lambda *_: (_ for _ in ()).throw(SessionError("no")))
     with pytest.raises(SessionError, match="no"):
         Session.open(made("tiny-llama"), Options(devices=("reference",)))
     assert closed == [True]

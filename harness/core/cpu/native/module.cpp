@@ -297,6 +297,11 @@ void bind(nb::module_& m) {
              const nb::gil_scoped_release released;
              self.place(first_row, bytes);
            })
+      .def("rows_in_place",
+           [](nb::handle self) {
+             const auto rows = nb::cast<Matrix&>(self).rows_in_place();
+             return nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(rows.data(), {rows.size()}, self);
+           })
       .def("map", [](Matrix& self, const Bytes& data) { self.map(flat(data)); }, nb::keep_alive<1, 2>());
 
   nb::class_<FeedForwardParams>(m, "FeedForwardParams")

@@ -80,6 +80,12 @@ void Matrix::place(std::int64_t first_row, std::span<const std::uint8_t> bytes) 
   std::memcpy(memory_.as() + static_cast<std::size_t>(first_row) * row_bytes, bytes.data(), bytes.size());
 }
 
+std::span<std::uint8_t> Matrix::rows_in_place() {
+  if (store_ != Store::none) refuse(format_, "is packed, so its rows have no place of their own");
+  if (memory_.size() == 0) refuse(format_, "has no memory yet");
+  return {memory_.as(), size_};
+}
+
 void Matrix::pack_one(std::int64_t row, const std::uint8_t* bytes) {
   const Lane to = lane_of(row % extent_.rows);
   std::uint8_t* group =

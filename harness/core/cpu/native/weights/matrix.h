@@ -55,6 +55,10 @@ class Matrix {
   /// for disjoint rows. Errors: std::invalid_argument for rows that are not there.
   void place(std::int64_t first_row, std::span<const std::uint8_t> bytes);
 
+  /// The rows' own memory, to be filled instead of placing. Errors: std::invalid_argument where rows are re-laid, or
+  /// there is no memory yet.
+  std::span<std::uint8_t> rows_in_place();
+
   /// Reads from memory that the caller keeps. Errors: std::invalid_argument for another size.
   void map(std::span<const std::uint8_t> bytes);
 

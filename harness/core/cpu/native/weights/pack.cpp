@@ -43,54 +43,133 @@ const std::array<std::uint8_t, 256>& indices_for(Store store) {
   return all[static_cast<std::size_t>(store)];
 }
 
-void put(std::uint8_t* body, int vector, int lane, std::uint32_t dword) {
-  std::memcpy(body + vector * 64 + lane * 4, &dword, sizeof dword);
-}
+constexpr std::uint32_t kNibbles = 0x0f0f0f0fU;
+constexpr std::uint32_t kPairs = 0x03030303U;
+constexpr std::uint32_t kBits = 0x01010101U;
 
 /// Bits BIT .. of each byte of four dwords, side by side.
 std::uint32_t pairs_of(const std::uint32_t* w, int bit) {
   std::uint32_t packed = 0;
-  for (int s = 0; s < 4; ++s) packed |= (w[s] >> bit & 0x03030303U) << (2 * s);
+  for (int s = 0; s < 4; ++s) packed |= (w[s] >> bit & kPairs) << (2 * s);
   return packed;
 }
 
 std::uint32_t bits_of(const std::uint32_t* w, int bit) {
   std::uint32_t packed = 0;
-  for (int j = 0; j < 8; ++j) packed |= (w[j] >> bit & 0x01010101U) << j;
+  for (int j = 0; j < 8; ++j) packed |= (w[j] >> bit & kBits) << j;
   return packed;
 }
 
-/// One block's 32 stored numbers, eight dwords, into the body's planes.
-void pack_body(Planes planes, const std::uint32_t* w, std::uint8_t* body, int lane) {
-  switch (planes) {
-    case Planes::bytes:
-      for (int j = 0; j < 8; ++j) put(body, j, lane, w[j]);
-      return;
-    case Planes::nibbles:
-    case Planes::nibbles_bit:
-    case Planes::nibbles_pair:
-      for (int j = 0; j < 4; ++j) put(body, j, lane, (w[j] & 0x0f0f0f0fU) | (w[j + 4] & 0x0f0f0f0fU) << 4);
-      if (planes == Planes::nibbles_bit) put(body, 4, lane, bits_of(w, 4));
-      if (planes == Planes::nibbles_pair) {
-        put(body, 4, lane, pairs_of(w, 4));
-        put(body, 5, lane, pairs_of(w + 4, 4));
-      }
-      return;
-    case Planes::pairs:
-    case Planes::pairs_sign:
-      put(body, 0, lane, pairs_of(w, 0));
-      put(body, 1, lane, pairs_of(w + 4, 0));
-      if (planes == Planes::pairs_sign) put(body, 2, lane, bits_of(w, 2));
-      return;
-    case Planes::entries:  // has a packer of its own
-      return;
+/// What one row has in a block of the body: its dword of each of the planes' vectors.
+struct Dwords {
+  std::uint32_t of[8];
+};
+
+/// One block's 32 stored numbers, eight dwords of four, by planes.
+template <Planes planes>
+Dwords planes_of(const Dwords& numbers) {
+  const std::uint32_t* w = numbers.of;
+  if constexpr (planes == Planes::pairs) {
+    return {{pairs_of(w, 0), pairs_of(w + 4, 0)}};
+  } else if constexpr (planes == Planes::pairs_sign) {
+    return {{pairs_of(w, 0), pairs_of(w + 4, 0), bits_of(w, 2)}};
+  } else if constexpr (planes == Planes::nibbles || planes == Planes::nibbles_bit || planes == Planes::nibbles_pair) {
+    Dwords packed{};
+    for (int j = 0; j < 4; ++j) packed.of[j] = (w[j] & kNibbles) | (w[j + 4] & kNibbles) << 4;
+    if constexpr (planes == Planes::nibbles_bit) packed.of[4] = bits_of(w, 4);
+    if constexpr (planes == Planes::nibbles_pair) {
+      packed.of[4] = pairs_of(w, 4);
+      packed.of[5] = pairs_of(w + 4, 4);
+    }
+    return packed;
+  } else {
+    static_assert(planes == Planes::bytes, "these planes are made from a codebook's entries");
+    return numbers;
   }
 }
 
-/// Codebook entries of IQ2_XXS as stored numbers: eight bytes of level, and of sign where a bit is set.
+/// 32 bytes, shifted and masked alike.
+Dwords shifted(const std::uint8_t* bytes, int shift, std::uint32_t mask) {
+  Dwords found;
+  for (int j = 0; j < 8; ++j) found.of[j] = load_u32(bytes + 4 * j) >> shift & mask;
+  return found;
+}
+
+/// 16 bytes of nibbles: the low ones, then the high ones.
+Dwords nibbles(const std::uint8_t* bytes) {
+  Dwords found;
+  for (int j = 0; j < 4; ++j) {
+    found.of[j] = load_u32(bytes + 4 * j) & kNibbles;
+    found.of[j + 4] = load_u32(bytes + 4 * j) >> 4 & kNibbles;
+  }
+  return found;
+}
+
+Dwords joined(const Dwords& low, const Dwords& high, int shift) {
+  Dwords found;
+  for (int j = 0; j < 8; ++j) found.of[j] = low.of[j] | high.of[j] << shift;
+  return found;
+}
+
+/// Whether a layout's numbers are the file's own bits.
+constexpr bool has_own_bits(Store store) {
+  switch (store) {
+    case Store::mxfp4:
+    case Store::q4_0:
+    case Store::q4_1:
+    case Store::q8_0:
+    case Store::q2_k:
+    case Store::q4_k:
+    case Store::q5_k:
+    case Store::q6_k:
+    case Store::iq4_nl:
+    case Store::iq4_xs:
+    case Store::iq4_k:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The stored numbers of block `b` of a row: the file's own bits, or 128 more than a signed byte. They are taken four
+/// at a time and never decoded: packing should cost no more than moving the bytes.
+template <Store store>
+Dwords own_numbers(const std::uint8_t* row, std::int64_t b) {
+  const int within = static_cast<int>(b % 8);
+  if constexpr (store == Store::iq4_nl) return nibbles(row + b * 18 + 2);
+  if constexpr (store == Store::iq4_xs) return nibbles(row + b / 8 * 136 + 8 + within * 16);
+  if constexpr (store == Store::mxfp4) return nibbles(row + b * 17 + 1);
+  if constexpr (store == Store::q4_0) return nibbles(row + b * 18 + 2);
+  if constexpr (store == Store::q4_1) return nibbles(row + b * 20 + 4);
+  if constexpr (store == Store::iq4_k) return nibbles(row + b / 8 * 144 + 16 + within * 16);
+  if constexpr (store == Store::q8_0) {
+    Dwords found = shifted(row + b * 34 + 2, 0, ~0U);
+    for (std::uint32_t& dword : found.of) dword ^= 0x80808080U;
+    return found;
+  }
+  if constexpr (store == Store::q2_k) {
+    return shifted(row + b / 8 * 84 + 16 + within / 4 * 32, 2 * (within % 4), kPairs);
+  }
+  if constexpr (store == Store::q4_k) {
+    return shifted(row + b / 8 * 144 + 16 + within / 2 * 32, 4 * (within % 2), kNibbles);
+  }
+  if constexpr (store == Store::q5_k) {
+    const std::uint8_t* block = row + b / 8 * 176;
+    const Dwords low = shifted(block + 48 + within / 2 * 32, 4 * (within % 2), kNibbles);
+    return joined(low, shifted(block + 16, within, kBits), 4);
+  }
+  if constexpr (store == Store::q6_k) {
+    const std::uint8_t* block = row + b / 8 * 210 + within / 4 * 64;
+    const Dwords low = shifted(block + within % 2 * 32, within % 4 / 2 * 4, kNibbles);
+    return joined(low, shifted(block + 128 - within / 4 * 32, 2 * (within % 4), kPairs), 4);
+  }
+}
+
+/// What IQ2_XXS's planes `pairs_sign` have of one codebook entry: its even places side by side in the low byte, its odd
+/// ones in the high byte.
 struct EntryTables {
-  std::uint64_t levels[256];
-  std::uint64_t signs[256];
+  std::uint16_t levels[256];  // two bits a place
+  std::uint16_t signs[128];   // one bit a place, four in a byte
 };
 
 const EntryTables& entry_tables() {
@@ -98,9 +177,14 @@ const EntryTables& entry_tables() {
     EntryTables tables{};
     for (int i = 0; i < 256; ++i) {
       for (int k = 0; k < 8; ++k) {
-        const std::uint64_t level = kGridIq2Xxs[i][k] == 8 ? 0 : kGridIq2Xxs[i][k] == 25 ? 1 : 2;
-        tables.levels[i] |= level << (8 * k);
-        tables.signs[i] |= std::uint64_t{4} * static_cast<std::uint64_t>(i >> k & 1) << (8 * k);
+        const int level = kGridIq2Xxs[i][k] == 8 ? 0 : kGridIq2Xxs[i][k] == 25 ? 1 : 2;
+        tables.levels[i] = static_cast<std::uint16_t>(tables.levels[i] | level << (k % 2 * 8 + k / 2 * 2));
+      }
+    }
+    for (std::uint32_t i = 0; i < 128; ++i) {
+      for (int k = 0; k < 8; ++k) {
+        const int sign = sign_bits(i) >> k & 1;
+        tables.signs[i] = static_cast<std::uint16_t>(tables.signs[i] | sign << (k % 2 * 8 + k / 2));
       }
     }
     return tables;
@@ -108,77 +192,77 @@ const EntryTables& entry_tables() {
   return made;
 }
 
-/// IQ2_XXS without going through codes: it is the most common format of experts that do not fit otherwise.
-void pack_iq2_xxs(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body, int lane) {
-  const EntryTables& tables = entry_tables();
-  for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(Planes::pairs_sign)) {
-    const std::uint8_t* indices = row + b / 8 * 66 + 2 + b % 8 * 8;
-    const std::uint32_t word = load_u32(indices + 4);
-    std::uint64_t entry[4];
-    for (int i = 0; i < 4; ++i) {
-      entry[i] = tables.levels[indices[i]] | tables.signs[sign_bits(word >> (7 * i) & 127U)];
-    }
-    std::uint32_t dwords[8];  // in Order::pairs: two bytes of each of two entries
-    for (int j = 0; j < 8; ++j) {
-      const std::uint64_t first = entry[j / 4 * 2] >> (16 * (j % 4)) & 0xffffU;
-      const std::uint64_t second = entry[j / 4 * 2 + 1] >> (16 * (j % 4)) & 0xffffU;
-      dwords[j] = static_cast<std::uint32_t>(first | second << 16);
-    }
-    pack_body(Planes::pairs_sign, dwords, body, lane);
-  }
+/// In Order::pairs a dword has two bytes of each of two entries, so a plane's dword is those of two entries, side by
+/// side, and the signs of entries 2 and 3 stand above those of 0 and 1.
+Dwords entry_planes(const std::uint8_t* indices, const EntryTables& tables) {
+  const std::uint32_t word = load_u32(indices + 4);
+  const auto pair = [&](int i) -> std::uint32_t {
+    return tables.levels[indices[i]] | std::uint32_t{tables.levels[indices[i + 1]]} << 16;
+  };
+  const auto sign = [&](int i) -> std::uint32_t { return tables.signs[word >> (7 * i) & 127U]; };
+  return {{pair(0), pair(2), sign(0) | sign(2) << 4 | (sign(1) | sign(3) << 4) << 16}};
 }
 
 /// Indices as they are, signs completed to eight bits.
-void pack_entries(const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body, int lane) {
-  for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(Planes::entries)) {
-    const std::uint8_t* indices = row + b / 8 * 66 + 2 + b % 8 * 8;
-    const std::uint32_t word = load_u32(indices + 4);
-    std::uint32_t signs = 0;
-    for (int i = 0; i < 4; ++i) signs |= std::uint32_t{sign_bits(word >> (7 * i) & 127U)} << (8 * i);
-    put(body, 0, lane, load_u32(indices));
-    put(body, 1, lane, signs);
-  }
+Dwords entries(const std::uint8_t* indices) {
+  const std::uint32_t word = load_u32(indices + 4);
+  std::uint32_t signs = 0;
+  for (int i = 0; i < 4; ++i) signs |= std::uint32_t{sign_bits(word >> (7 * i) & 127U)} << (8 * i);
+  return {{load_u32(indices), signs}};
 }
 
-/// Where a block's 16 bytes of nibbles are that are the body's four dwords as they stand; null: nowhere.
-const std::uint8_t* verbatim_nibbles(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b) {
-  switch (store) {
-    case Store::mxfp4:
-    case Store::q4_0:
-    case Store::q4_1:
-    case Store::iq4_nl:
-      return row + (b + 1) * format.block_bytes - 16;
-    case Store::iq4_xs:
-    case Store::iq4_ks:
-      if (format.block_bytes != 136) return nullptr;  // IQ4_KSS
-      return row + format.row_header_bytes + b / 8 * 136 + 8 + b % 8 * 16;
-    default:
-      return nullptr;
-  }
-}
+/// Stored numbers of formats whose codes are not the file's bits: decoded, some blocks at a time.
+class DecodedNumbers {
+ public:
+  DecodedNumbers(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks)
+      : format_(format), indices_(indices_for(store)), row_(row), blocks_(blocks) {}
 
-void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* body,
-                int lane) {
-  constexpr std::int64_t kAtOnce = 8;
-  const Planes planes = store_shape(store).planes;
-  const auto& indices = indices_for(store);
-  std::int8_t codes[kAtOnce * kBlock];
-  float scales[kAtOnce * 2];
-  float minimums[kAtOnce * 2];
-  for (std::int64_t first = 0; first < blocks; first += kAtOnce) {
-    const std::int64_t n = std::min(kAtOnce, blocks - first);
-    format.decode(row, first, n, codes, scales, minimums);
-    for (std::int64_t b = 0; b < n; ++b, body += body_bytes(planes)) {
-      std::uint32_t dwords[8];
-      for (int j = 0; j < 8; ++j) {  // put together here, as reading what was just written by bytes takes long
-        dwords[j] = 0;
-        for (int i = 0; i < 4; ++i) {
-          const auto code = static_cast<std::uint8_t>(codes[b * kBlock + 4 * j + i] + 128);
-          dwords[j] |= std::uint32_t{indices[code]} << (8 * i);
-        }
+  /// Of block `b`; blocks are asked for in their order.
+  Dwords of(std::int64_t b) {
+    if (b % kAtOnce == 0) format_.decode(row_, b, std::min(kAtOnce, blocks_ - b), codes_, scales_, minimums_);
+    Dwords found;
+    for (int j = 0; j < 8; ++j) {  // put together here, as reading what was just written by bytes takes long
+      found.of[j] = 0;
+      for (int i = 0; i < 4; ++i) {
+        const auto code = static_cast<std::uint8_t>(codes_[b % kAtOnce * kBlock + 4 * j + i] + 128);
+        found.of[j] |= std::uint32_t{indices_[code]} << (8 * i);
       }
-      pack_body(planes, dwords, body, lane);
     }
+    return found;
+  }
+
+ private:
+  static constexpr std::int64_t kAtOnce = 8;
+  const FormatInfo& format_;
+  const std::array<std::uint8_t, 256>& indices_;
+  const std::uint8_t* row_;
+  std::int64_t blocks_;
+  std::int8_t codes_[kAtOnce * kBlock];
+  float scales_[kAtOnce * 2];
+  float minimums_[kAtOnce * 2];
+};
+
+template <Store store>
+void pack_row_as(const FormatInfo& format, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
+                 int lane) {
+  constexpr Planes planes = store_shape(store).planes;
+  const StoreExtent extent = store_extent(store, blocks);
+  const ScaleLane to{group, group + extent.supers, group + extent.scales, lane};
+  std::uint8_t* body = group + extent.body + lane * 4;
+  [[maybe_unused]] DecodedNumbers decoded(format, store, row, blocks);
+  for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(planes)) {
+    pack_scales(format, store, row, b, to);
+    Dwords dwords;
+    if constexpr (store == Store::iq2_xxs) {
+      dwords = entry_planes(row + b / 8 * 66 + 2 + b % 8 * 8, entry_tables());
+    } else if constexpr (store == Store::iq2_xxs_small) {
+      dwords = entries(row + b / 8 * 66 + 2 + b % 8 * 8);
+    } else if constexpr (has_own_bits(store)) {
+      dwords = planes_of<planes>(own_numbers<store>(row, b));
+    } else {
+      dwords = planes_of<planes>(decoded.of(b));
+    }
+    for (int j = 0; j < body_bytes(planes) / 64; ++j) std::memcpy(body + j * 64, &dwords.of[j], sizeof dwords.of[j]);
   }
 }
 
@@ -186,16 +270,61 @@ void pack_codes(const FormatInfo& format, Store store, const std::uint8_t* row, 
 
 void pack_row(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
               int lane) {
-  const StoreExtent extent = store_extent(store, blocks);
-  const ScaleLane to{group, group + extent.supers, group + extent.scales, lane};
-  for (std::int64_t block = 0; block < blocks; ++block) pack_scales(format, store, row, block, to);
-  std::uint8_t* body = group + extent.body;
-  if (store == Store::iq2_xxs_small) return pack_entries(row, blocks, body, lane);
-  if (store == Store::iq2_xxs) return pack_iq2_xxs(row, blocks, body, lane);
-  if (verbatim_nibbles(format, store, row, 0) == nullptr) return pack_codes(format, store, row, blocks, body, lane);
-  for (std::int64_t block = 0; block < blocks; ++block, body += body_bytes(Planes::nibbles)) {
-    const std::uint8_t* nibbles = verbatim_nibbles(format, store, row, block);
-    for (int j = 0; j < 4; ++j) put(body, j, lane, load_u32(nibbles + 4 * j));
+  switch (store) {
+    case Store::none:
+      return;
+    case Store::mxfp4:
+      return pack_row_as<Store::mxfp4>(format, row, blocks, group, lane);
+    case Store::q4_0:
+      return pack_row_as<Store::q4_0>(format, row, blocks, group, lane);
+    case Store::q4_1:
+      return pack_row_as<Store::q4_1>(format, row, blocks, group, lane);
+    case Store::q5_0:
+      return pack_row_as<Store::q5_0>(format, row, blocks, group, lane);
+    case Store::q5_1:
+      return pack_row_as<Store::q5_1>(format, row, blocks, group, lane);
+    case Store::q8_0:
+      return pack_row_as<Store::q8_0>(format, row, blocks, group, lane);
+    case Store::q2_k:
+      return pack_row_as<Store::q2_k>(format, row, blocks, group, lane);
+    case Store::q3_k:
+      return pack_row_as<Store::q3_k>(format, row, blocks, group, lane);
+    case Store::q4_k:
+      return pack_row_as<Store::q4_k>(format, row, blocks, group, lane);
+    case Store::q5_k:
+      return pack_row_as<Store::q5_k>(format, row, blocks, group, lane);
+    case Store::q6_k:
+      return pack_row_as<Store::q6_k>(format, row, blocks, group, lane);
+    case Store::iq1_s:
+      return pack_row_as<Store::iq1_s>(format, row, blocks, group, lane);
+    case Store::iq1_m:
+      return pack_row_as<Store::iq1_m>(format, row, blocks, group, lane);
+    case Store::iq2_xxs:
+      return pack_row_as<Store::iq2_xxs>(format, row, blocks, group, lane);
+    case Store::iq2_xxs_small:
+      return pack_row_as<Store::iq2_xxs_small>(format, row, blocks, group, lane);
+    case Store::iq2_xs:
+      return pack_row_as<Store::iq2_xs>(format, row, blocks, group, lane);
+    case Store::iq2_k:
+      return pack_row_as<Store::iq2_k>(format, row, blocks, group, lane);
+    case Store::iq2_ks:
+      return pack_row_as<Store::iq2_ks>(format, row, blocks, group, lane);
+    case Store::iq3_xxs:
+      return pack_row_as<Store::iq3_xxs>(format, row, blocks, group, lane);
+    case Store::iq3_s:
+      return pack_row_as<Store::iq3_s>(format, row, blocks, group, lane);
+    case Store::iq3_k:
+      return pack_row_as<Store::iq3_k>(format, row, blocks, group, lane);
+    case Store::iq4_nl:
+      return pack_row_as<Store::iq4_nl>(format, row, blocks, group, lane);
+    case Store::iq4_xs:
+      return pack_row_as<Store::iq4_xs>(format, row, blocks, group, lane);
+    case Store::iq4_k:
+      return pack_row_as<Store::iq4_k>(format, row, blocks, group, lane);
+    case Store::iq4_ks:
+      return pack_row_as<Store::iq4_ks>(format, row, blocks, group, lane);
+    case Store::iq5_k:
+      return pack_row_as<Store::iq5_k>(format, row, blocks, group, lane);
   }
 }
 
