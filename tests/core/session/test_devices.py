@@ -40,6 +40,7 @@ def test_without_a_driver_auto_is_the_cpu_with_the_reason(monkeypatch: pytest.Mo
 
 def test_without_a_driver_cupy_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     no_driver(monkeypatch)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)  # another test may have wanted it
     devices.usable_cuda()
     assert "cupy" not in sys.modules
 
