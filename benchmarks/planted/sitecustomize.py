@@ -1,7 +1,7 @@
 """Plants a slowdown in the real engine: every call of the sides that `aa.py` names takes so many percent longer.
 
 Python imports this by itself in every process whose PYTHONPATH names this folder; nothing in harness knows of it.
-$HARNESS_PLANTED is the share, such as 0.05. Sides whose case id ends in `-again` are slowed.
+$HARNESS_PLANTED is the share, such as 0.05. Sides whose case id ends in `-again` are slowed, in all their processes.
 """
 
 import os
@@ -41,7 +41,7 @@ def plant() -> None:
     load = CoreEngine.load
 
     def loading(engine: Any, case: Any) -> Any:
-        engine.planted = case.case_id.endswith("-again")
+        engine.planted = case.case_id.partition(".")[0].endswith("-again")  # the number of its process follows
         return load(engine, case)
 
     for name, call in (

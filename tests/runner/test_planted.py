@@ -41,6 +41,19 @@ def test_the_other_side_is_left_alone(planted: ModuleType) -> None:
     assert planted.slowed(call)(SimpleNamespace(planted=False), [1, 2], 0) == call(None, [1, 2], 0)
 
 
+def test_all_processes_of_the_named_side_are_slowed(planted: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.engines.core import CoreEngine
+
+    for name in ("prefill", "decode"):
+        monkeypatch.setattr(CoreEngine, name, getattr(CoreEngine, name))
+    monkeypatch.setattr(CoreEngine, "load", lambda _engine, _case: None)
+    planted.plant()
+    for name, slow in (("a.0", False), ("a-again", True), ("a-again.0", True), ("a-again.15", True)):
+        engine = SimpleNamespace()
+        CoreEngine.load(engine, SimpleNamespace(case_id=name))  # type: ignore[arg-type]
+        assert engine.planted is slow, name
+
+
 def test_only_workers_are_touched(planted: ModuleType) -> None:
     assert "harness.runner.worker" not in sys.orig_argv
     from harness.engines.core import CoreEngine
