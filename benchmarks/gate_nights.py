@@ -4,7 +4,7 @@ Every night is a real run. The first nights are the baseline; then each night is
 times of one case, re-runs included, multiplied by a planted factor, case by case in turn. Suspects really run again in
 fresh processes. Stopped, it goes on where it was; the log has a line per night.
 
-    python benchmarks/gate_nights.py --results /tmp/nights --config configs/smoke.yaml
+    python benchmarks/gate_nights.py --results nights --config configs/smoke.yaml
 
 Exits with 0 if at most one of the unchanged nights alarmed and at most one planted slowdown was missed. A quiet machine
 is part of the claim: with other work on the cores the gate says CANNOT TELL, which counts as missed.
