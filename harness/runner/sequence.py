@@ -167,6 +167,5 @@ class CaseSequence:
 
 def _for_want_of_company(record: Record) -> bool:
     """Whether a case may do better alone: its opponents failed, or there was no room for all of them at once."""
-    return record.status == "skipped" or (
-        record.status == "failed" and record.error is not None and record.error.phase == "load"
-    )
+    at_load = record.error is not None and record.error.phase == "load"
+    return record.status in ("skipped", "oom") or (record.status == "failed" and at_load)

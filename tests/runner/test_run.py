@@ -237,12 +237,18 @@ def test_sides_that_have_no_room_beside_each_other_are_measured_one_after_the_ot
     assert off.rows[0].samples[-1].start_ns < on.rows[0].samples[0].start_ns
 
 
-def test_a_side_that_cannot_be_loaded_beside_another_is_tried_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "at", "status"), [("error", "load", "failed"), ("oom", "load", "oom"), ("oom", "prefill", "oom")]
+)
+def test_a_side_that_may_have_lacked_room_beside_another_is_tried_alone(
+    tmp_path: Path, kind: str, at: str, status: str
+) -> None:
     off, on = pair(16, {})
-    on = replace(on, fake=json.dumps({"faults": [{"kind": "error", "at": "load"}]}))
+    on = replace(on, fake=json.dumps({"faults": [{"kind": kind, "at": at}]}))
     outcome, heard = run(expansion(off, on), tmp_path)
-    assert [record.status for record in outcome.records] == ["ok", "failed"]
+    assert [record.status for record in outcome.records] == ["ok", status]
     assert heard.started.count("16 True") == 2
+    assert [record.case.case_id for record in heard.done].count("16 True") == 1
 
 
 def test_a_side_that_dies_in_one_test_costs_that_case_and_its_other_tests_are_measured(tmp_path: Path) -> None:
