@@ -11,6 +11,7 @@ import typer
 
 from harness.cli.arguments import REPORTS, RESULTS, ConfigFile, Only, Results, Set, command_app
 from harness.cli.failure import CANNOT_TELL, FAILED, INTERRUPTED, first_that_applies
+from harness.cli.page import write_page
 from harness.cli.talk import put, say, say_notes
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def ab(
     outcome = _measure(expansion, results)
     found = duels(outcome.records)
     put(_as_json(found) if output == "json" else _as_markdown(outcome, found))
-    _report(outcome.run_dir, reports)
+    write_page(outcome.run_dir, reports)
     raise typer.Exit(_code(outcome, found))
 
 
@@ -120,12 +121,6 @@ def _as_json(found: "tuple[Duel, ...]") -> str:
         result = row["result"] or {}
         result |= {name: None for name, value in result.items() if isinstance(value, float) and not isfinite(value)}
     return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _report(run_dir: Path, reports: Path) -> None:
-    from harness.report.html import write_report  # noqa: PLC0415
-
-    say(f"report: {write_report(run_dir, reports / run_dir.name)}")
 
 
 def _code(outcome: "RunOutcome", found: "tuple[Duel, ...]") -> int:

@@ -9,7 +9,8 @@ import typer
 
 from harness.cli.arguments import REPORTS, RESULTS, ConfigFile, Only, Results, Set, command_app
 from harness.cli.failure import FAILED, INTERRUPTED, first_that_applies
-from harness.cli.talk import put, say, say_notes
+from harness.cli.page import write_page
+from harness.cli.talk import put, say_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def profile(
     outcome = _measure(expansion, results, names)
     run = read_run(outcome.run_dir)
     put(_as_json(run) if output == "json" else "\n".join(_as_markdown(run, names)))
-    _report(outcome.run_dir, reports)
+    write_page(outcome.run_dir, reports)
     raise typer.Exit(_code(outcome))
 
 
@@ -79,12 +80,6 @@ def _as_json(run: "Run") -> str:
 
     cases = [asdict(case) for case in run.profiles]
     return json.dumps({"limits": asdict(run.info.limits), "cases": cases}, indent=1, allow_nan=False)
-
-
-def _report(run_dir: Path, reports: Path) -> None:
-    from harness.report.html import write_report  # noqa: PLC0415
-
-    say(f"report: {write_report(run_dir, reports / run_dir.name)}")
 
 
 def _code(outcome: "RunOutcome") -> int:

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.arguments import REPORTS, RESULTS, ConfigFile, Only, Results, Set, command_app
 from harness.cli.failure import FAILED, INTERRUPTED, first_that_applies
+from harness.cli.page import write_page
 from harness.cli.talk import put, say, say_notes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(
     say_notes(expansion.notes)
     outcome = _measure(expansion, results, resume)
     put(render_records(outcome.records, output))
-    _report(outcome.run_dir, reports)
+    write_page(outcome.run_dir, reports)
     if outcome.interrupted:
         say(f"interrupted; go on with: {_going_on(resume, outcome.run_dir.name)}")
     raise typer.Exit(_code(outcome))
@@ -71,12 +72,6 @@ def render_records(records: "Sequence[Record]", output: Output) -> str:
     from harness.store.llama_bench_out import render  # noqa: PLC0415
 
     return render(records, output)
-
-
-def _report(run_dir: Path, reports: Path) -> None:
-    from harness.report.html import write_report  # noqa: PLC0415
-
-    say(f"report: {write_report(run_dir, reports / run_dir.name)}")
 
 
 def _going_on(resume: str | None, run: str) -> str:

@@ -55,8 +55,7 @@ def turns(cases: Sequence[Case]) -> tuple[Turn, ...]:
 class Contest:
     """Measures the cases of its sides.
 
-    `started` hears whose worker is started and its number from 1; `done` is given each record as soon as it is final,
-    `note` what workers say.
+    `started` hears whose worker is started and its number from 1; `done` is given each record as soon as it is final.
     """
 
     site: Site
@@ -64,7 +63,6 @@ class Contest:
     proofs: Proofs
     started: Callable[[Case, int], None]
     done: Callable[[Record], None]
-    note: Callable[[str], None]
     fewest: int = 2
     _obstacle: Failure | None = None
     _handed: set[str] = field(default_factory=set)
@@ -113,7 +111,7 @@ class Contest:
             if isinstance(event, Phase):
                 self.site.progress.phase(case, event.name)
             elif isinstance(event, Note):
-                self.note(event.text)
+                self.site.note(event.text)
 
         task = self.proofs.task(case.case_id)
         lived = replace(case, case_id=f"{case.case_id}.{sitting}")  # a name of its own: a fake draws its noise by it

@@ -15,13 +15,14 @@ from harness.records.axes import Axes
 from harness.records.case import Case, Test
 from harness.records.profile import CaseProfile, OpTime, RowProfile
 from harness.records.timing import Sample
-from harness.runner.ab import Comparisons
+from harness.runner.ab import execute_contests
 from harness.runner.events import Event, OpsTimed
 from harness.runner.measure import Measurement
 from harness.runner.patience import Patience
 from harness.runner.progress import Progress
-from harness.runner.run import RunOutcome, opened
+from harness.runner.run import RunOutcome
 from harness.runner.side import Side
+from harness.runner.site import Site
 from harness.store.files import Disk
 from harness.store.runs import write_profile
 
@@ -41,14 +42,14 @@ def execute_profile(
     patience: Patience | None = None,
 ) -> RunOutcome:
     """Profile every case of `expansion` that has tokens, in a new folder below `results`. Errors: as `execute`."""
-    with opened(expansion, results, None, command, progress, patience=patience) as site:
+    found = cells(expansion.cases)
+    return execute_contests(
+        expansion, found, results, command, progress, make_side=_profiled, fewest=1, patience=patience
+    )
 
-        def profiled(cases: tuple[Case, ...]) -> Side:
-            return ProfiledSide(cases, run_dir=site.run_dir, disk=site.disk)
 
-        found = Comparisons(site, profiled, fewest=1)
-        found.measure(cells(expansion.cases), expansion.cases)
-    return RunOutcome(site.run_dir, found.in_order_of(expansion.cases), site.interrupt.wanted)
+def _profiled(site: Site, cases: tuple[Case, ...]) -> Side:
+    return ProfiledSide(cases, run_dir=site.run_dir, disk=site.disk)
 
 
 def cells(cases: Sequence[Case]) -> tuple[tuple[tuple[Case, ...], ...], ...]:

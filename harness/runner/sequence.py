@@ -14,7 +14,7 @@ from harness.records.record import Equivalence, Failure, Record, Status
 from harness.runner.contest import Contest, contests
 from harness.runner.eta import Eta
 from harness.runner.events import Event, Note, Phase, Sampled
-from harness.runner.gather import Gathered, record_of, unmeasured, with_run
+from harness.runner.gather import Gathered, record_of, unmeasured
 from harness.runner.identity import resume_key
 from harness.runner.job import Job
 from harness.runner.measure import Measurement
@@ -24,7 +24,7 @@ from harness.runner.proofs import Proofs
 from harness.runner.side import Side
 from harness.runner.site import Site
 from harness.runner.supervise import supervise
-from harness.store.runs import read_record, record_path, write_record
+from harness.store.runs import read_record, record_path
 
 
 @dataclass
@@ -35,7 +35,6 @@ class CaseSequence:
     files: ModelFiles
     eta: Eta = field(default_factory=Eta)
     given_up: set[str] = field(default_factory=set)
-    noted: set[str] = field(default_factory=set)
 
     def measure(self, cases: Sequence[Case]) -> tuple[Record, ...]:
         """The records of `cases`, as far as the run came. Errors: RunError if one cannot be written."""
@@ -48,7 +47,7 @@ class CaseSequence:
         for case in [case for group in groups(cases) for case in group]:
             if case.case_id not in done and not self.site.interrupt.wanted:
                 self._tell_started(case, 1, cases, done)
-                self._keep(self._measure(case, proofs), done)
+                done[case.case_id] = self._measure(case, proofs)
         if not self.site.interrupt.wanted:
             proofs.remove_logits()
         return tuple(done[case.case_id] for case in cases if case.case_id in done)
@@ -57,12 +56,6 @@ class CaseSequence:
         """`place`: from 1, among the cases that are measured together."""
         left_ns = self.eta.left_ns(left for left in cases if left.case_id not in done)
         self.site.progress.case_started(case, len(done) + place, len(cases), left_ns)
-
-    def _keep(self, record: Record, done: dict[str, Record]) -> None:
-        """Errors: RunError."""
-        write_record(self.site.run_dir, record, self.site.disk)
-        self.site.progress.case_done(record)
-        done[record.case.case_id] = record
 
     def _in_turns(
         self, variants: Sequence[tuple[Case, ...]], proofs: Proofs, cases: Sequence[Case], done: dict[str, Record]
@@ -77,10 +70,10 @@ class CaseSequence:
 
         def finished(record: Record) -> None:
             if not _for_want_of_company(record):
-                self._keep(self._finished(record, resume_key(record.case)), done)
+                done[record.case.case_id] = self.site.keep(record, resume_key(record.case))
 
         begin_ns = time.monotonic_ns()
-        Contest(self.site, sides, proofs, started, finished, self._note).run()
+        Contest(self.site, sides, proofs, started, finished).run()
         measured = [case for side in sides for case in side.cases]
         for case in measured:
             self.eta.learn(case, (time.monotonic_ns() - begin_ns) // len(measured))
@@ -116,22 +109,23 @@ class CaseSequence:
         return kept
 
     def _measure(self, case: Case, proofs: Proofs) -> Record:
+        """Alone. Errors: RunError if its record cannot be written."""
         known = proofs.known(case.case_id) or Equivalence()
         if case.axes.device in self.given_up:
             why = f"{case.axes.device} was given up: a worker on it could not be ended."
-            return self._finished(unmeasured(case, "skipped", Failure("DeviceGivenUp", why)), "")
+            return self.site.keep(unmeasured(case, "skipped", Failure("DeviceGivenUp", why)), "")
         if known.verdict == "INVALID":
-            return self._finished(replace(unmeasured(case, "invalid", None), equivalence=known), "")
+            return self.site.keep(replace(unmeasured(case, "invalid", None), equivalence=known), "")
         try:
             case = self.files.with_file(case)
         except RunError as error:
             status: Status = "interrupted" if self.site.interrupt.wanted else "failed"
-            return self._finished(unmeasured(case, status, Failure("RunError", str(error), "prepare")), "")
+            return self.site.keep(unmeasured(case, status, Failure("RunError", str(error), "prepare")), "")
         key, begin_ns = resume_key(case), time.monotonic_ns()
         record = self._in_worker(case, proofs, known)
         self.eta.learn(case, time.monotonic_ns() - begin_ns)
         proofs.learn(case.case_id, record.equivalence)
-        return self._finished(record, key)
+        return self.site.keep(record, key)
 
     def _in_worker(self, case: Case, proofs: Proofs, known: Equivalence) -> Record:
         gathered = Gathered(equivalence=known)
@@ -153,16 +147,7 @@ class CaseSequence:
             case Sampled(n_prompt=n_prompt, n_gen=n_gen, n_depth=n_depth, sample=sample):
                 self.site.progress.sample(case, Measurement(n_prompt, n_gen, n_depth).name, n_taken, sample)
             case Note(text=text):
-                self._note(text)
-
-    def _note(self, text: str) -> None:
-        """What every worker says is said once."""
-        if text not in self.noted:
-            self.noted.add(text)
-            self.site.progress.note(text)
-
-    def _finished(self, record: Record, key: str) -> Record:
-        return with_run(record, self.site.info, key)
+                self.site.note(text)
 
 
 def _for_want_of_company(record: Record) -> bool:

@@ -259,6 +259,8 @@ void pack_row_as(const FormatInfo& format, const std::uint8_t* row, std::int64_t
       dwords = entries(row + b / 8 * 66 + 2 + b % 8 * 8);
     } else if constexpr (has_own_bits(store)) {
       dwords = planes_of<planes>(own_numbers<store>(row, b));
+    } else if (store == Store::iq4_ks && format.decode != decode_iq4_kss) {
+      dwords = planes_of<planes>(nibbles(row + format.row_header_bytes + b / 8 * 136 + 8 + b % 8 * 16));
     } else {
       dwords = planes_of<planes>(decoded.of(b));
     }
