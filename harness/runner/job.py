@@ -27,7 +27,7 @@ class LogitsTask:
 class Job:
     """case: measure `case`, alone. serve: load it and take samples as told (`serve.py`).
 
-    prepare: make `model`'s file at `target`. survey: the limits of the machine with `threads` each.
+    prepare: make `model`'s file at `target`. survey: the limits of the machine with `threads` each, and of `devices`.
     """
 
     kind: JobKind
@@ -36,3 +36,4 @@ class Job:
     model: ModelRef | None = None
     target: str = ""
     threads: tuple[int, ...] = ()
+    devices: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from harness.records.case import Case
 from harness.records.record import Limits, RunInfo
-from harness.runner.events import Event, Failed, Phase, Surveyed
+from harness.runner.events import Event, Failed, Note, Phase, Surveyed
 from harness.runner.interrupt import Interrupt
 from harness.runner.job import Job
 from harness.runner.patience import Patience, S
@@ -23,7 +23,10 @@ def surveyed(info: RunInfo, patience: Patience, interrupt: Interrupt, progress: 
 
 
 def limits_of(cases: Sequence[Case], patience: Patience, interrupt: Interrupt, progress: Progress) -> Limits:
-    """The limits at the thread counts of `cases`; fakes have no use for any, and what cannot be measured is said."""
+    """The limits at the thread counts of `cases` and of their cards; what cannot be measured is said.
+
+    Fakes have no use for any.
+    """
     if all(case.axes.engine == "fake" for case in cases):
         return Limits()
     found: list[Limits] = []
@@ -34,10 +37,13 @@ def limits_of(cases: Sequence[Case], patience: Patience, interrupt: Interrupt, p
             found.append(event.limits)
         elif isinstance(event, Failed):
             why.append(event.message)
+        elif isinstance(event, Note):
+            progress.note(event.text)
         elif event == Phase("survey"):
             progress.note("Measuring what this machine can do at most.")
 
-    job = Job("survey", threads=tuple(sorted({case.axes.threads for case in cases})))
+    devices = {device for case in cases for device in case.axes.device.split(",") if device.startswith("cuda:")}
+    job = Job("survey", threads=tuple(sorted({case.axes.threads for case in cases})), devices=tuple(sorted(devices)))
     end = supervise(job, DEADLINE_NS, patience, interrupt, hear)
     if not found:
         reason = why[0] if why else end.why or f"exit code {end.code}"

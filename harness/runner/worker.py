@@ -15,7 +15,7 @@ from harness.errors import EXPECTED, EngineError
 from harness.records.case import Case, ModelRef
 from harness.records.json import from_json
 from harness.records.record import Status
-from harness.runner.events import Done, Failed, Phase, Surveyed
+from harness.runner.events import Done, Failed, Phase
 from harness.runner.job import Job
 from harness.runner.link import Link
 
@@ -58,11 +58,9 @@ def _do(job: Job, link: Link) -> Status:
             make_file(model, Path(job.target))
             return "ok"
         case Job(kind="survey"):
-            from harness.telemetry.limits import measure  # noqa: PLC0415
+            from harness.runner.surveying import survey  # noqa: PLC0415
 
-            link.emit(Phase("survey"))
-            link.emit(Surveyed(measure(job.threads)))
-            return "ok"
+            return survey(job.threads, job.devices, link)
     raise EngineError(f"a worker cannot do the job {job.kind!r} as given.")
 
 

@@ -2,7 +2,7 @@
 
 Keys end with the number of threads. Bandwidth: sequential reads, on 4 KiB and on 2 MiB pages. Rates count
 multiply-accumulates: int8 by `maddubs+madd` (any weights), `int16-summed` (eight products before one widening: small
-weights), `vnni` where there is one; float32 by FMA. A GPU's limits are measured by its backend.
+weights), `vnni` where there is one; float32 by FMA. A card's limits are in harness/core/limits.py.
 """
 
 import os

@@ -10,8 +10,13 @@ from harness.report.matching import matching
 from harness.report.ops import limits_line, op_shares, profile_table
 
 LIMITS = Limits(
-    bandwidth={"read, 4 KiB pages, 1 thread": 10e9, "read, 4 KiB pages, 2 threads": 20e9, "copy": 1e12},
-    rate={"int8 vnni, 1 thread": 100e9, "f32 fma, 1 thread": 30e9, "int8 vnni, 2 threads": 200e9},
+    bandwidth={"read, 4 KiB pages, 1 thread": 10e9, "read, 4 KiB pages, 2 threads": 20e9, "copy, cuda:0": 1e12},
+    rate={
+        "int8 mma, cuda:0": 3e14,
+        "int8 vnni, 1 thread": 100e9,
+        "f32 fma, 1 thread": 30e9,
+        "int8 vnni, 2 threads": 200e9,
+    },
 )
 OPS = (
     OpTime("qkv", 0, 1, 3_000_000, 30e6, 15e6),
@@ -30,7 +35,9 @@ def test_a_row_is_held_against_the_limits_of_its_own_thread_count() -> None:
     assert (list(two.bandwidth.values()), list(two.rate.values())) == ([20e9], [200e9])
     assert matching(LIMITS, Axes(threads=0)) == two, "0 is every core"
     assert matching(LIMITS, Axes(threads=7)) == two, "a count that was not measured"
-    assert matching(LIMITS, Axes(device="cuda:0")) == Limits({"copy": 1e12}, {})
+    assert matching(LIMITS, Axes(device="cuda:0")) == Limits({"copy, cuda:0": 1e12}, {"int8 mma, cuda:0": 3e14})
+    for device in ("cuda:1", "cuda:0,cuda:1", "cuda-emulated:0"):
+        assert matching(LIMITS, Axes(device=device)) == Limits(), "never those of another device"
 
 
 def test_operations_are_summed_by_kind_the_longest_first() -> None:

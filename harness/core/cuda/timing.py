@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from harness.core.cuda.api import Address, Launch
+from harness.core.cuda.api import Launch
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.bounds import least_ns, paper_macs_per_ns
 from harness.core.cuda.device import CudaDevice
 from harness.core.cuda.launches import Extent
+from harness.core.cuda.limits import copy_bytes_per_s
 from harness.core.gguf import open_gguf
 from harness.core.loader import load_weights
 from harness.core.models import read_model
@@ -25,7 +26,6 @@ from harness.core.program.build import build_program
 from harness.core.program.costs import Load, op_cost
 from harness.core.synth import write_preset
 
-COPIED_BYTES = 512 << 20
 STAND_IN = {"gpt-oss-20b": 1, "qwen3-30b-a3b-iq2_xxs": 1}
 """Presets that are timed, and how many of their layers."""
 UBATCHES = (512, 1)
@@ -50,19 +50,13 @@ class Timed:
 
 def time_operations(device: CudaDevice) -> Iterator[Timed]:
     """Every operation of one layer of the real models' shapes, with random weights. Errors: DeviceError."""
-    bandwidth = copy_bandwidth(device)
+    bandwidth = copy_bytes_per_s(device) / 1e9
     with TemporaryDirectory(prefix="harness-timing-") as folder:
         for preset, layers in STAND_IN.items():
             path = Path(folder) / f"{preset}.gguf"
             write_preset(preset, path, layers=layers)
             yield from _time_model(device, preset, path, bandwidth)
             path.unlink()
-
-
-def copy_bandwidth(device: CudaDevice) -> float:
-    """Bytes a nanosecond, read and written, of a copy within the card."""
-    one, other = (Address(device.allocate(COPIED_BYTES, "the bandwidth probe")) for _ in range(2))
-    return 2 * COPIED_BYTES / device.time_ns(lambda: device.copy(one, other, COPIED_BYTES))
 
 
 def bound_ns(device: CudaDevice, macs: float, n_bytes: float, bandwidth: float) -> float:

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from harness.cli import selftest as command
 from harness.core.cuda import device as device_module
+from harness.core.cuda import limits, timing
 from harness.core.cuda import selftest as selftest_module
-from harness.core.cuda import timing
 from harness.core.cuda.api import Device
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.context import CudaContext
@@ -107,7 +107,7 @@ def test_a_card_is_timed_operation_by_operation_beside_its_bound(
 ) -> None:
     pretend_a_card(monkeypatch, tmp_path)
     monkeypatch.setattr(timing, "STAND_IN", {"tiny-gpt-oss": 1})
-    monkeypatch.setattr(timing, "COPIED_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "COPIED_BYTES", 1 << 20)
     timed = list(timing.time_operations(CudaDevice(0)))
     assert {(each.n_tokens, each.op) for each in timed} >= {(512, "moe_up_gate"), (1, "attention"), (1, "logits")}
     assert all(each.took_ns == 250_000 and each.bound_ns > 0 for each in timed if each.op == "moe_up_gate")
