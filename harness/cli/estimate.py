@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 
 from harness.cli.headers import Planned
+from harness.core.plan.lending import room_bytes
 from harness.core.program.costs import Cost, row_cost
 from harness.core.program.op import Program
 from harness.records.case import Case
@@ -74,7 +75,7 @@ def _seconds(cost: Cost, rates: Machine) -> float:
 
 
 def _memory(planned: Planned) -> float:
-    weights = sum(tensor.n_bytes for tensor in planned.plan.tensors)
+    weights = sum(tensor.n_bytes for tensor in planned.plan.tensors) + sum(room_bytes(planned.plan.borrowed).values())
     return weights + _kv_bytes(planned.program, planned.plan.options.n_ctx)
 
 

@@ -73,6 +73,17 @@ def _disk(found: Iterable[Outlook]) -> str:
     return f", {format_bytes(sum(made.values()))} of disk for what is made once" if made else ""
 
 
+def copies(found: Iterable[Outlook]) -> list[str]:
+    """What becomes of experts on the CPU where `expert_copy` asks for copies: a line per different answer."""
+    from harness.core.plan.show import loan_lines  # noqa: PLC0415
+
+    by_answer: dict[str, list[str]] = {}
+    for outlook in found:
+        for line in loan_lines(outlook.planned.plan) if outlook.planned else ():
+            by_answer.setdefault(line, []).append(str(outlook.number))
+    return [f"case {', '.join(numbers)}: {line}" for line, numbers in by_answer.items()]
+
+
 def distinct_plans(found: Iterable[Outlook]) -> list[tuple[str, Planned]]:
     """Every different plan once, headed by the model and the numbers of its cases."""
     by_point: dict[tuple[object, ...], list[Outlook]] = {}

@@ -23,7 +23,7 @@ def plan(
 
     Cases stand in the order of the run; time, memory and disk are estimates.
     """
-    from harness.cli.outlook import case_table, distinct_plans, outlooks, totals  # noqa: PLC0415
+    from harness.cli.outlook import case_table, copies, distinct_plans, outlooks, totals  # noqa: PLC0415
     from harness.config import expand, labels, load_config  # noqa: PLC0415
     from harness.core.plan import format_plan  # noqa: PLC0415
     from harness.core.program.show import format_program  # noqa: PLC0415
@@ -33,7 +33,7 @@ def plan(
     say_notes(expansion.notes)
     cases = [case for group in groups(expansion.cases) for case in group]
     found = outlooks(cases, labels(cases))
-    put("\n".join([*case_table(found), "", *totals(found)]))
+    put("\n".join([*case_table(found), "", *totals(found), *copies(found)]))
     for title, planned in distinct_plans(found) if tensors or program else ():
         put(f"\n{title}")
         if tensors:

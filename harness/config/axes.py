@@ -12,7 +12,7 @@ from typing import Any
 from harness.config.groups import Field, ListOf, OneOrMany, Record
 from harness.config.guess import nearest
 from harness.config.kinds import Choice, Flag, Kind, Mismatch, Number, ScalarKind, Schema, Whole
-from harness.config.nodes import Node, ScalarNode, SequenceNode
+from harness.config.nodes import Node, ScalarNode, SequenceNode, as_switch
 from harness.config.place import Place
 from harness.config.units import MAX_TOKENS
 
@@ -104,6 +104,27 @@ class Override(ScalarKind[str]):
         return {"type": "string", "pattern": "^.+=.+$"}
 
 
+@dataclass(frozen=True)
+class ExpertCopy(ScalarKind[str]):
+    """`off`, `auto`, or a number of tokens; text in any case, so that it is printed as it is typed."""
+
+    wanted: str = f"off, auto or a whole number from 1 to {MAX_TOKENS} tokens"
+
+    def convert(self, node: ScalarNode) -> str:
+        if node.text == "auto":
+            return "auto"
+        if as_switch(node) is False:
+            return "off"
+        try:
+            return str(_TOKENS.convert(node))
+        except Mismatch:
+            guess = nearest(node.text, ("off", "auto"))
+            raise self.unexpected(node, *([f"did you mean {guess}?"] if guess else [])) from None
+
+    def schema(self) -> Schema:
+        return {"anyOf": [{"enum": [False, "off", "no", "auto"]}, _TOKENS.schema()]}
+
+
 _TOKENS = Whole(1, MAX_TOKENS, "tokens")
 _KV = Choice(("f16", "q8_0"))
 
@@ -120,6 +141,10 @@ AXES: dict[str, Field] = {
     "n_cpu_moe": Field(OneOrMany(Whole(0, 10_000, "layers")), "experts of so many layers on the CPU"),
     "n_cpu_moe_from": Field(
         OneOrMany(Choice(("first", "last"))), "from which end those layers are counted; later ones use fewer experts"
+    ),
+    "expert_copy": Field(
+        OneOrMany(ExpertCopy()),
+        "from how many tokens of a ubatch on a GPU multiplies experts that lie on the CPU, copying those that are used",
     ),
     "reduce_type": Field(
         OneOrMany(Choice(("f32", "f16", "bf16"))),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
-from harness.core.program.op import Program
+from harness.core.program.op import Program, Sizes
 from harness.core.program.segments import Script
 
 LogitsOf = Literal["none", "last", "all"]
@@ -43,6 +43,15 @@ class ProfilesOps(Protocol):
         self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf
     ) -> tuple[NDArray[np.float32] | None, NDArray[np.int64]]:
         """As `Context.run`, and [n_ops] nanoseconds."""
+        ...
+
+
+@runtime_checkable
+class TimesSizes(Protocol):
+    """A context of several devices, some of whose operations are for some numbers of tokens alone."""
+
+    def ns_by_sizes(self) -> Mapping[Sizes, int]:
+        """Nanoseconds that devices have spent in operations of these sizes since the context was made."""
         ...
 
 
@@ -94,6 +103,25 @@ class HoldsRows(Protocol):
 
     def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8] | None:
         """The tensor's own memory, [n_rows, row_bytes], to be filled instead of `place`; None where that re-lays."""
+        ...
+
+
+class Rows(Protocol):
+    """Rows of one tensor that lie in the host's memory."""
+
+    def __call__(self, first_row: int, n_rows: int) -> NDArray[np.uint8]:
+        """As the file has them, [n_rows, row_bytes], at most a chunk of plan/lending.py; good until the next call.
+
+        Errors: LoadError, GgufError.
+        """
+        ...
+
+
+class Borrows(Protocol):
+    """A backend that can multiply with experts that are not placed: it asks for those that a ubatch needs."""
+
+    def borrow(self, tensor: StoredTensor, rows: Rows) -> None:
+        """`tensor` has layout "borrowed". Errors: UnsupportedError for a format without kernels."""
         ...
 
 

@@ -8,20 +8,22 @@ Layout = Literal["auto", "packed", "packed_small", "mapped"]
 MoePath = Literal["grouped", "per_expert"]
 KvType = Literal["f16", "q8_0"]
 WireType = Literal["f32", "f16", "bf16"]
+ExpertCopy = Literal["off", "auto"] | int
 
 
 @dataclass(frozen=True)
 class Options:
     """Choices for one model on one set of devices.
 
-    `devices` names `cpu:N`, `cuda:N`, `cuda-emulated:N`, `reference` (float32 interpreter) or
-    `reference-q8` (activations quantised as the kernels do). `threads` 0 means all usable cores.
-    With several devices `main_gpu` is an index into them, `tensor_split` has one share for each, and `threads` are
-    dealt out among those that are CPUs. `override_tensor` holds (regular expression over tensor names, device);
-    `n_cpu_moe` counts layers from the end that `n_cpu_moe_from` names. `reduce_type` is what partial sums are rounded
-    to on their way between devices. `flash_attn` lets attention over
-    several tokens round queries and shares to f16, which CUDA devices make use of; all others are exact either way.
-    `layers` keeps the first N layers only. `ubatch` and `n_ctx` are in tokens.
+    `devices` names `cpu:N`, `cuda:N`, `cuda-emulated:N`, `reference` (float32 interpreter) or `reference-q8`
+    (activations quantised as the kernels do). `threads` 0 means all usable cores. With several devices `main_gpu` is an
+    index into them, `tensor_split` has one share for each, and `threads` are dealt out among those that are CPUs.
+    `override_tensor` holds (regular expression over tensor names, device); `n_cpu_moe` counts layers from the end that
+    `n_cpu_moe_from` names. `expert_copy` says from how many tokens of a ubatch on a GPU multiplies experts that lie on
+    a CPU, copying those it needs; "auto" measures from where that pays. `reduce_type` is what partial sums are rounded
+    to on their way between devices. `flash_attn` lets attention over several tokens round queries and shares to f16,
+    which CUDA devices make use of; all others are exact either way. `layers` keeps the first N layers only. `ubatch`
+    and `n_ctx` are in tokens.
     """
 
     devices: tuple[str, ...] = ("cpu:0",)
@@ -32,6 +34,7 @@ class Options:
     cpu_moe: bool = False
     n_cpu_moe: int = 0
     n_cpu_moe_from: Literal["first", "last"] = "first"
+    expert_copy: ExpertCopy = "off"
     reduce_type: WireType = "f32"
     merge_up_gate: bool = False
     merge_qkv: bool = False

@@ -21,9 +21,11 @@ from harness.core.gguf import open_gguf
 from harness.core.loader import load_weights
 from harness.core.models import Model, read_model
 from harness.core.options import Options
+from harness.core.paying import PROBE_TOKENS, pays_from, probe
 from harness.core.plan import Plan, make_plan
+from harness.core.plan.layout import kind_of
 from harness.core.program.build import build_program
-from harness.core.program.op import Program
+from harness.core.program.op import ANY_SIZE, Program
 
 Logits = NDArray[np.float32]
 Tokens = Sequence[int] | NDArray[np.integer]
@@ -65,9 +67,12 @@ class Session:
             session = cls(model, plan, program, backend, clock.phase_ns)
             session.decode(0)
             clock.lap("first_token")
+            if _measures(plan):
+                session.lend_where_it_pays()
             session.new_context(options.n_ctx)
             undo.pop_all()
-            file.close()
+            if not plan.borrowed:
+                file.close()
         return session
 
     @property
@@ -95,6 +100,21 @@ class Session:
         self._context.close()
         self._n_ctx, self._position = n_ctx, 0
         self._context = self._backend.context(self.program, replace(self.plan.options, n_ctx=n_ctx))
+
+    def lend_where_it_pays(self) -> None:
+        """Measure from how many tokens on borrowing experts pays, and plan so from the next context on.
+
+        Errors: SessionError where nothing is borrowed.
+        """
+        n_tokens = min(PROBE_TOKENS, self.plan.options.ubatch, self._n_ctx)
+        self.program = build_program(self.model, replace(self.plan, lends_from=n_tokens))
+        self.new_context(self._n_ctx)
+        found = probe(self._context, n_tokens, self.model.n_vocab)
+        router = next(op for op in self.program.ops if op.name == "route" and op.sizes != ANY_SIZE)
+        extent = int(router.params["n_expert"]), int(router.params["top_k"])
+        least = pays_from(found, *extent, self.plan.options.ubatch)
+        self.plan = replace(self.plan, lends_from=least)
+        self.program = build_program(self.model, self.plan)
 
     def prefill(self, tokens: Tokens, logits_of: LogitsOf = "last") -> Logits | None:
         """Process tokens in ubatches. Logits: [1, n_vocab] of the last, [T, n_vocab] of all, or None.
@@ -148,6 +168,7 @@ class Session:
         """Free context and weights. Never raises for a session that is closed already."""
         self._context.close()
         self._backend.close()
+        self.model.file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +191,13 @@ class Session:
                 "reset the session or open it with a larger n_ctx"
             )
         return ids.astype(np.int32)
+
+
+def _measures(plan: Plan) -> bool:
+    """Whether it is measured from where borrowing pays: an emulated device's time means nothing."""
+    options = plan.options
+    auto = options.expert_copy == "auto" and plan.lends_from > 0 and min(options.ubatch, options.n_ctx) > 1
+    return auto and all(kind_of(tensor.device) == "cuda" for tensor in plan.borrowed)
 
 
 class _Clock:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import harness
-from harness.core.options import KvType, Layout, MoePath, Options, SplitMode, WireType
+from harness.core.options import ExpertCopy, KvType, Layout, MoePath, Options, SplitMode, WireType
 from harness.core.plan import Plan
+from harness.core.plan.lending import room_bytes
+from harness.core.plan.show import loan_lines
 from harness.core.program.costs import NOTHING, Load, op_costs, program_cost, row_cost
 from harness.core.session import Session
 from harness.engines.stream import context_tokens, token_stream
@@ -36,6 +38,7 @@ def options_from_axes(axes: Axes, n_ctx: int) -> Options:
         cpu_moe=axes.cpu_moe,
         n_cpu_moe=axes.n_cpu_moe,
         n_cpu_moe_from=cast("Literal['first', 'last']", axes.n_cpu_moe_from),
+        expert_copy=cast("ExpertCopy", int(axes.expert_copy) if axes.expert_copy.isdecimal() else axes.expert_copy),
         reduce_type=cast("WireType", axes.reduce_type),
         merge_up_gate=axes.merge_up_gate,
         merge_qkv=axes.merge_qkv,
@@ -195,7 +198,17 @@ def plan_summary(session: Session) -> Mapping[str, object]:
         "bytes_per_token": round(token.weight_bytes),
         "launches_per_token": token.launches,
         "n_ctx": plan.options.n_ctx,
+        **_expert_copies(plan),
     }
+
+
+def _expert_copies(plan: Plan) -> Mapping[str, object]:
+    """From how many tokens on experts were copied (0: never) in which layers; nothing where it was not asked for."""
+    if not plan.loans:
+        return {}
+    done = [loan.layer for loan in plan.loans if loan.done and plan.lends_from]
+    copies = {"from_tokens": plan.lends_from, "layers": done, "room_bytes": dict(room_bytes(plan.borrowed))}
+    return {"expert_copy": copies | {"text": loan_lines(plan)}}
 
 
 def _merges(plan: Plan) -> dict[tuple[str, bool, str], list[int]]:

@@ -29,6 +29,7 @@ FIXED_AXES = (
     "override_tensor",
     "cpu_moe",
     "n_cpu_moe",
+    "expert_copy",
     "merge_up_gate_shared",
 )
 """Axes a peer's CPU build has nothing to do with: a case that sets one is refused, not measured without it."""

@@ -19,6 +19,7 @@ class Axes:
     cpu_moe: bool = False
     n_cpu_moe: int = 0
     n_cpu_moe_from: str = "first"
+    expert_copy: str = "off"
     reduce_type: str = "f32"
     merge_up_gate: bool = False
     merge_qkv: bool = False

@@ -25,6 +25,7 @@ AXIS_ORDER = (
     "main_gpu",
     "cpu_moe",
     "n_cpu_moe",
+    "expert_copy",
     "override_tensor",
     "threads",
     "ubatch",
@@ -48,6 +49,7 @@ SHORT = {
     "fused_moe": "fuse",
     "split_mode": "split",
     "n_cpu_moe": "CPU layers",
+    "expert_copy": "expert copy",
     "moe_path": "path",
     "override_tensor": "override",
 }

@@ -19,7 +19,9 @@ from harness.records.record import Equivalence
 from harness.runner.job import LogitsTask
 from harness.stats.equivalence import CLOSE, CLOSE_ACROSS_ENGINES, compare_logits, with_perplexity
 
-EXACT_AXES = frozenset({"merge_up_gate", "merge_qkv", "merge_up_gate_shared", "threads", "cache", "batch"})
+EXACT_AXES = frozenset(
+    {"merge_up_gate", "merge_qkv", "merge_up_gate_shared", "threads", "cache", "batch", "expert_copy"}
+)
 """The core promises the same bits whatever these are; so it does for split modes none and layer."""
 FREE_AXES = frozenset({"type_k", "type_v", "layers", "tokens"})
 """What computes something else, or asks something else."""

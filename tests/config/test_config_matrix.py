@@ -109,6 +109,11 @@ def test_a_point_that_is_there_twice_is_measured_once() -> None:
     assert len(expanded(text).cases) == 4
 
 
+def test_experts_are_copied_never_from_a_number_of_tokens_on_or_where_it_pays() -> None:
+    text = "models: {m: a}\nmatrix: {expert_copy: [off, auto, 1, 512]}\ntests: [{pp: 8}]"
+    assert [case.axes.expert_copy for case in expanded(text).cases] == ["off", "auto", "1", "512"]
+
+
 def test_a_matrix_that_explodes_is_refused_before_it_is_made() -> None:
     axes = ", ".join(
         f"{name}: [off, on]" for name in ("muge", "mqkv", "fmoe", "cpu_moe", "repack", "mmap", "flash_attn")

@@ -1,5 +1,6 @@
 """The core as an engine: options from axes, timing around the session, and a cache that is where the row wants it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,25 @@ def test_every_axis_the_core_has_reaches_its_options() -> None:
     for name in ("merge_up_gate_shared", "fused_moe", "moe_path", "layout", "ubatch", "threads", "type_k", "layers"):
         assert getattr(options, name) == getattr(axes, name)
     assert options.n_ctx == 1024
+
+
+@pytest.mark.parametrize(("text", "expected"), [("off", "off"), ("auto", "auto"), ("48", 48)])
+def test_expert_copy_is_a_word_or_a_number_of_tokens(text: str, expected: object) -> None:
+    assert options_from_axes(Axes(expert_copy=text), 256).expert_copy == expected
+
+
+def test_a_record_tells_from_which_size_on_experts_were_copied(model: Path) -> None:
+    engine = CoreEngine()
+    lent = replace(case(model), axes=Axes(device="cuda-emulated:0", cpu_moe=True, expert_copy="5", ubatch=8))
+    report = engine.load(lent)
+    copies = report.plan["expert_copy"]
+    assert isinstance(copies, dict)
+    assert (copies["from_tokens"], copies["layers"]) == (5, [0, 1])
+    assert copies["room_bytes"]["cuda-emulated:0"] > 0
+    assert "for 5 tokens and more" in copies["text"][0]
+    engine.close()
+    assert "expert_copy" not in engine.load(case(model)).plan
+    engine.close()
 
 
 def test_one_device_is_not_split() -> None:

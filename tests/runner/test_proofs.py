@@ -21,6 +21,7 @@ BASE = Axes()
     [
         ({"merge_up_gate": True}, True, True),
         ({"merge_qkv": True, "threads": 3}, True, True),
+        ({"expert_copy": "32"}, True, True),
         ({"split_mode": "layer"}, True, True),
         ({"split_mode": "graph"}, True, False),
         ({"fused_moe": False}, True, False),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import Context, DeviceBackend, HoldsRows
+from harness.core.backend import Borrows, Context, DeviceBackend, HoldsRows, Rows
 from harness.core.compose.context import ComposedContext, Player
 from harness.core.compose.teams import Team
 from harness.core.options import Options
@@ -48,6 +48,9 @@ class ComposedBackend:
     def rows_in_place(self, tensor: StoredTensor) -> NDArray[np.uint8] | None:
         backend = self._backends[tensor.device]
         return backend.rows_in_place(tensor) if isinstance(backend, HoldsRows) else None
+
+    def borrow(self, tensor: StoredTensor, rows: Rows) -> None:
+        cast("Borrows", self._backends[tensor.device]).borrow(tensor, rows)
 
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:
         self._backends[tensor.device].map(tensor, data)

@@ -1,18 +1,19 @@
 """Runs a program's scripts side by side, one thread per device, values passing through the host's memory."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import LogitsOf, Segments
-from harness.core.compose.counts import largest_counts
+from harness.core.compose.counts import counts_of_all_sizes
 from harness.core.compose.crossings import cross
 from harness.core.compose.exchange import Exchange, Stopped
-from harness.core.program.op import Program
+from harness.core.program.op import Program, Sizes
 from harness.core.program.segments import Crossing, Script, Step
 
 F32 = NDArray[np.float32]
@@ -20,11 +21,12 @@ F32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Player:
-    """One device at work: its script, what runs it, and the thread that may call that."""
+    """One device at work: its script, what runs it, the thread that may call that, and what that took so far."""
 
     script: Script
     segments: Segments
     thread: ThreadPoolExecutor
+    ns_by_sizes: Counter[Sizes] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class _Batch:
     n_wanted: int
 
     def n_tokens(self, step: Step) -> int:
-        """How many tokens the step has to deal with."""
-        return len(self.tokens) if step.all_tokens else self.n_wanted
+        """How many tokens the step has to deal with; none where it is for ubatches of other sizes."""
+        n = len(self.tokens) if step.all_tokens else self.n_wanted
+        return n if n in step.sizes else 0
 
     def last(self, n: int) -> tuple[NDArray[np.int32], int]:
         """The last `n` tokens and where they stand."""
@@ -64,7 +67,16 @@ class ComposedContext:
         return exchange.take(self._logits) if n_wanted else None
 
     def expert_counts(self) -> NDArray[np.int64]:
-        return largest_counts([player.segments.expert_counts() for player in self._players])
+        return counts_of_all_sizes(
+            [(player.script.program, player.segments.expert_counts()) for player in self._players]
+        )
+
+    def ns_by_sizes(self) -> Mapping[Sizes, int]:
+        """See `harness.core.backend.TimesSizes`."""
+        spent: Counter[Sizes] = Counter()
+        for player in self._players:
+            spent.update(player.ns_by_sizes)
+        return spent
 
     def close(self) -> None:
         for player in self._players:
@@ -91,7 +103,10 @@ def _play(player: Player, batch: _Batch, exchange: Exchange) -> None:
             if isinstance(step, Crossing):
                 exchange.put(step.op.outputs[0], cross(step.op, [given[name] for name in step.op.inputs]))
                 continue
-            for name, value in player.segments.run_segment(step.index, *batch.last(n), given).items():
+            begun_ns = time.perf_counter_ns()
+            made = player.segments.run_segment(step.index, *batch.last(n), given)
+            player.ns_by_sizes[step.sizes] += time.perf_counter_ns() - begun_ns
+            for name, value in made.items():
                 exchange.put(name, value)
     except BaseException:
         exchange.stop()

@@ -30,7 +30,7 @@ def assign_buffers(ops: Sequence[Op], values: Sequence[Value]) -> Buffers:
     free: list[int] = []
     for index, op in enumerate(ops):
         for name in op.outputs:
-            if name in columns_of:
+            if name in columns_of and name not in of:
                 of[name] = _take(columns_of[name], free, columns)
         ending = {name for name in (*op.inputs, *op.outputs) if name in of and name in made and last_use[name] == index}
         free.extend(sorted({of[name] for name in ending}))

@@ -5,7 +5,9 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.backend import Rows
 from harness.core.cuda.api import Address, Buffer, Device
+from harness.core.cuda.borrowing import Borrowed, Borrowing
 from harness.core.cuda.context import CudaContext
 from harness.core.cuda.segments import CudaSegments
 from harness.core.cuda.sources import formats
@@ -23,26 +25,23 @@ class CudaBackend:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._weights: dict[tuple[str, str], DeviceTensor] = {}
+        self._borrowed: dict[tuple[str, str], Borrowed] = {}
+        self._borrowing: Borrowing | None = None
         self._staging: Buffer | None = None
         self._uploading = threading.Lock()  # a stream is one queue; the loader's readers are several
 
     def allocate(self, tensor: StoredTensor) -> None:
-        if tensor.format not in formats():
-            raise UnsupportedError(
-                f"{tensor.name} is {tensor.format}, for which there are no CUDA kernels; use device cpu:0"
-            )
+        _require_kernels(tensor)
         self._weights[tensor.name, tensor.device] = DeviceTensor.on(self._device, tensor)
 
     def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
-        held = self._weights[tensor.name, tensor.device]
         with self._uploading:
-            if not held.is_quantized:
-                self._device.upload(Address(held.buffer, first_row * tensor.row_bytes), rows)
-                return
-            staged = self._staged(rows.nbytes)
-            self._device.upload(staged, rows)
-            for launch in held.relay(staged, first_row, len(rows)):
-                self._device.launch(launch)
+            self._weights[tensor.name, tensor.device].place(self._device, self._staged, first_row, rows)
+
+    def borrow(self, tensor: StoredTensor, rows: Rows) -> None:
+        """See `harness.core.backend.Borrows`."""
+        _require_kernels(tensor)
+        self._borrowed[tensor.name, tensor.device] = Borrowed(tensor, rows)
 
     def map(self, tensor: StoredTensor, data: NDArray[np.uint8]) -> None:  # noqa: ARG002  the protocol has it
         raise DeviceError(f"{tensor.name}: layout mapped needs a CPU device; use layout auto")
@@ -53,11 +52,13 @@ class CudaBackend:
 
     def segments(self, script: Script, options: Options) -> CudaSegments:
         self._drop_staging()
-        return CudaSegments(self._device, script, options, self._weights)
+        if self._borrowing is None:
+            self._borrowing = Borrowing(self._device, self._borrowed)
+        return CudaSegments(self._device, script, options, self._weights, self._borrowing)
 
     def close(self) -> None:
         self._drop_staging()
-        self._weights = {}
+        self._weights, self._borrowed, self._borrowing = {}, {}, None
         self._device.close()
 
     def _staged(self, n_bytes: int) -> Address:
@@ -71,3 +72,10 @@ class CudaBackend:
         if self._staging is not None:
             self._device.synchronize()
             self._staging = None
+
+
+def _require_kernels(tensor: StoredTensor) -> None:
+    if tensor.format not in formats():
+        raise UnsupportedError(
+            f"{tensor.name} is {tensor.format}, for which there are no CUDA kernels; use device cpu:0"
+        )

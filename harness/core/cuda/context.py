@@ -119,12 +119,7 @@ class CudaContext:
         """The launches of a run of that extent, for each operation of the program."""
         launches = self.begin(extent)
         launches.wanted = self.wanted
-        found = []
-        for op in self._program.ops:
-            first = len(launches.collected)
-            OPS[op.name](launches, op)
-            found.append(launches.collected[first:])
-        return found
+        return [launches.of(OPS[op.name], op) for op in self._program.ops]
 
     def _launches(self, extent: Extent) -> list[Launch]:
         return [launch for own in self.launches_by_op(extent) for launch in own]

@@ -3,7 +3,7 @@
 A list of launches is good for every position of its KV bucket: the position itself stands in device memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -127,6 +127,12 @@ class Launches:
                 "use a smaller ubatch"
             )
         self.collected.append(Launch(kernel, grid, threads, args))
+
+    def of(self, emit: "Callable[[Launches, Op], None]", op: Op) -> list[Launch]:
+        """The launches that one operation adds."""
+        first = len(self.collected)
+        emit(self, op)
+        return self.collected[first:]
 
     def weight(self, op: Op, role: str) -> DeviceTensor:
         """The weight of that role."""

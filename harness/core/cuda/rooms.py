@@ -37,7 +37,7 @@ def _place_values(device: Device, program: Program, ubatch: int) -> Mapping[str,
     placed: dict[str, Buffer] = {}
     for index, op in enumerate(program.ops):
         for name in op.outputs:
-            if name in columns:
+            if name in columns and name not in placed:
                 n = columns[name] * ubatch
                 placed[name] = _take(free, device, n * 4 + (n + n // 8 if op.name == "rms_norm" else 0))
         free += [

@@ -1,13 +1,15 @@
 """Weights in device memory, laid out as layout.py says; a matrix is an address, a row size and a format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.cuda.api import Address, Argument, Buffer, Device, KernelName, Launch
-from harness.core.cuda.layout import held_rows, planes
+from harness.core.cuda.layout import planes
 from harness.core.formats.table import BY_NAME
+from harness.core.plan.layout import held_bytes
 from harness.core.plan.types import StoredTensor
 
 
@@ -24,7 +26,11 @@ class DeviceTensor:
     @classmethod
     def on(cls, device: Device, tensor: StoredTensor) -> "DeviceTensor":
         """Memory for the tensor of the plan. Errors: OutOfMemoryError."""
-        buffer = device.allocate(held_rows(tensor.format, tensor.n_rows) * tensor.row_bytes, tensor.name)
+        return cls.of(device.allocate(held_bytes(tensor), tensor.name), tensor)
+
+    @classmethod
+    def of(cls, buffer: Buffer, tensor: StoredTensor) -> "DeviceTensor":
+        """The tensor of the plan in memory that is there."""
         rows = tensor.shape[-2] if len(tensor.shape) > 1 else 1
         return cls(buffer, tensor.format, rows, tensor.shape[-1], tensor.row_bytes)
 
@@ -46,6 +52,16 @@ class DeviceTensor:
     def stride(self) -> np.uint64:
         """Bytes a row takes, as kernels take it."""
         return np.uint64(self.row_bytes)
+
+    def place(self, device: Device, staged: Callable[[int], Address], first_row: int, rows: NDArray[np.uint8]) -> None:
+        """Enqueue rows as the file has them, from `first_row` on; `staged` has memory for so many bytes of them."""
+        if not self.is_quantized:
+            device.upload(Address(self.buffer, first_row * self.row_bytes), rows)
+            return
+        there = staged(rows.nbytes)
+        device.upload(there, rows)
+        for launch in self.relay(there, first_row, len(rows)):
+            device.launch(launch)
 
     def relay(self, rows: Address, first_row: int, n_rows: int) -> Iterator[Launch]:
         """Launches that bring `n_rows` rows, as the file has them at `rows`, to their places from `first_row` on."""

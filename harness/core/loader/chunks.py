@@ -3,6 +3,7 @@
 Every byte of the row form is in exactly one fragment of one chunk, whatever the pieces look like.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,6 +63,21 @@ def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
         while not pending or pending[-1].dest_offset + pending[-1].n_bytes < end:
             pending.append(next(ahead))
         yield Chunk(tensor, first, count, tuple(_overlap(piece, start, end) for piece in pending))
+
+
+class RowFinder:
+    """Finds the chunk of any rows of a tensor, however many pieces that has."""
+
+    def __init__(self, tensor: StoredTensor) -> None:
+        self._tensor = tensor
+        self._starts = [piece.dest_offset for piece in tensor.pieces]
+
+    def chunk(self, first_row: int, n_rows: int) -> Chunk:
+        """Rows `first_row` …, `n_rows` of them."""
+        start, end = (row * self._tensor.row_bytes for row in (first_row, first_row + n_rows))
+        within = slice(bisect_right(self._starts, start) - 1, bisect_left(self._starts, end))
+        parts = (_overlap(piece, start, end) for piece in self._tensor.pieces[within])
+        return Chunk(self._tensor, first_row, n_rows, tuple(parts))
 
 
 def _overlap(piece: Piece, start: int, end: int) -> Fragment:

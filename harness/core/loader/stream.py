@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from threading import Lock
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import Backend, HoldsRows
+from harness.core.backend import Backend, Borrows, HoldsRows
 from harness.core.errors import GgufError, LoadError
 from harness.core.gguf import GgufFile
 from harness.core.loader.chunks import CHUNK_BYTES, Chunk, cut
 from harness.core.loader.host_memory import require_room
 from harness.core.loader.readers import BufferSizes, Reader, n_readers
+from harness.core.loader.rereading import borrowed_rows
 from harness.core.plan.types import Plan, StoredTensor
 
 PAGE_BYTES = 4096
@@ -36,6 +38,7 @@ class Times:
 def load_weights(plan: Plan, file: GgufFile, backend: Backend, chunk_bytes: int = CHUNK_BYTES) -> dict[str, int]:
     """Place or map every tensor of the plan; returns nanoseconds by phase, "read" and "place".
 
+    What is borrowed is read from `file` while sessions run, which must then stay open.
     Readers work side by side, so the time on the clock is shared out in proportion to what the threads spent on each.
     Errors: LoadError naming file, tensor and bytes; OutOfMemoryError from the backend.
     """
@@ -43,6 +46,8 @@ def load_weights(plan: Plan, file: GgufFile, backend: Backend, chunk_bytes: int 
     mapped = [tensor for tensor in plan.tensors if tensor.layout == "mapped"]
     copied = [tensor for tensor in plan.tensors if tensor.layout != "mapped"]
     times = [_map_all(mapped, file, backend), *_stream_all(plan, copied, file, backend, chunk_bytes)]
+    for tensor, rows in borrowed_rows(plan, file):
+        cast("Borrows", backend).borrow(tensor, rows)  # the plan lends to GPUs alone
     elapsed = time.perf_counter_ns() - started
     read_ns, place_ns = sum(part.read_ns for part in times), sum(part.place_ns for part in times)
     read_share = elapsed * read_ns // max(1, read_ns + place_ns)

@@ -24,8 +24,7 @@ def check_options(model: Model, options: Options) -> int:
     for name, value in (("ubatch", options.ubatch), ("n_ctx", options.n_ctx)):
         if value < 1:
             raise PlanError(f"{name} is {value}; it must be at least 1")
-    if options.n_cpu_moe < 0:
-        raise PlanError(f"n_cpu_moe is {options.n_cpu_moe}; it counts layers")
+    _check_experts(options)
     n_layer = model.n_layer if options.layers is None else options.layers
     if not 1 <= n_layer <= model.n_layer:
         raise PlanError(f"layers is {n_layer}, but {model.name} has {model.n_layer}")
@@ -33,6 +32,14 @@ def check_options(model: Model, options: Options) -> int:
     for device in options.devices:
         _check_known(device)
     return n_layer
+
+
+def _check_experts(options: Options) -> None:
+    """Numbers about experts on the CPU."""
+    if options.n_cpu_moe < 0:
+        raise PlanError(f"n_cpu_moe is {options.n_cpu_moe}; it counts layers")
+    if isinstance(options.expert_copy, int) and options.expert_copy < 1:
+        raise PlanError(f"expert_copy is {options.expert_copy}; it is off, auto or a number of tokens from 1 on")
 
 
 def check_devices(devices: Sequence[str]) -> None:

@@ -10,11 +10,12 @@ from harness.core.plan.checks import check_devices, check_options
 from harness.core.plan.cuts import cuts
 from harness.core.plan.groups import ATTENTION_STEPS, Group, head_name, layer_groups
 from harness.core.plan.layout import layout_on
+from harness.core.plan.lending import BORROWED, decide_loans, lends_from
 from harness.core.plan.merges import decide_merges, merged_in
 from harness.core.plan.pieces import Range, RowRange, all_rows, stored
 from harness.core.plan.place import place
 from harness.core.plan.placement import Placement
-from harness.core.plan.types import MergeDecision, Plan, StoredTensor
+from harness.core.plan.types import Loan, MergeDecision, Plan, StoredTensor
 
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 
@@ -25,7 +26,12 @@ def make_plan(model: Model, options: Options) -> Plan:
     placement = place(model, options, n_layer)
     check_devices(placement.devices)
     merges = decide_merges(model, options, n_layer)
-    tensors = (*_outer_tensors(model, options, placement), *_layer_tensors(model, options, placement, merges))
+    loans = decide_loans(model, options, placement)
+    tensors = (
+        *_outer_tensors(model, options, placement),
+        *_layer_tensors(model, options, placement, merges),
+        *(tensor for loan in loans if loan.done for tensor in _beside_loan(model, options, loan, merges)),
+    )
     n_params, size_bytes = _extent(model, n_layer)
     return Plan(
         options=options,
@@ -34,6 +40,9 @@ def make_plan(model: Model, options: Options) -> Plan:
         placement=placement,
         model_size_bytes=size_bytes,
         n_params=n_params,
+        loans=loans,
+        borrowed=tuple(tensor for loan in loans if loan.done for tensor in _of_loan(model, loan, merges)),
+        lends_from=lends_from(options) if any(loan.done for loan in loans) else 0,
     )
 
 
@@ -49,6 +58,29 @@ def _layer_tensors(
             for group in groups:
                 for device, ranges in cuts(group, part, recipe):
                     yield _store(group, device, ranges, options, model)
+
+
+def _beside_loan(
+    model: Model, options: Options, loan: Loan, merges: tuple[MergeDecision, ...]
+) -> Iterator[StoredTensor]:
+    """What the borrower has of its own: norm, router and biases, which the lender has too."""
+    for group in _feed_forward_groups(model, loan.layer, merges):
+        if group.role not in BORROWED:
+            yield _store(group, loan.borrower, tuple(map(all_rows, group.weights)), options, model)
+
+
+def _of_loan(model: Model, loan: Loan, merges: tuple[MergeDecision, ...]) -> Iterator[StoredTensor]:
+    """The experts' matrices as the borrower sees them: the lender's rows, none of them placed."""
+    for group in _feed_forward_groups(model, loan.layer, merges):
+        if group.role in BORROWED:
+            ranges = tuple(map(all_rows, group.weights))
+            yield stored(group.name, loan.borrower, "borrowed", ranges, model.file)
+
+
+def _feed_forward_groups(model: Model, index: int, merges: tuple[MergeDecision, ...]) -> Iterator[Group]:
+    for step, groups in layer_groups(model.recipe.layers[index], index, merged_in(merges, index)).items():
+        if step not in ATTENTION_STEPS:
+            yield from groups
 
 
 def _outer_tensors(model: Model, options: Options, placement: Placement) -> Iterator[StoredTensor]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from harness.core.plan.lending import room_bytes
 from harness.core.plan.text import format_bytes, format_layers, format_table
 from harness.core.plan.types import MergeDecision, Piece, Plan, StoredTensor
 
@@ -15,7 +16,7 @@ def format_plan(plan: Plan) -> str:
         f"{plan.n_params:,} parameters, {format_bytes(plan.model_size_bytes)} on {', '.join(plan.devices)}, "
         f"split mode {plan.options.split_mode}, {len(plan.layer_devices)} layers"
     )
-    sections = [_device_lines(plan), _merge_lines(plan.merges), _tensor_lines(plan.tensors)]
+    sections = [_device_lines(plan), _merge_lines(plan.merges), loan_lines(plan), _tensor_lines(plan.tensors)]
     return "\n".join([head, *("\n".join(["", *lines]) for lines in sections if lines)])
 
 
@@ -42,6 +43,34 @@ def _merge_lines(merges: tuple[MergeDecision, ...]) -> list[str]:
         for (kind, done, reason), layers in by_outcome.items()
     ]
     return format_table(rows)
+
+
+def loan_lines(plan: Plan) -> list[str]:
+    """From which size on experts are copied to a GPU and what that takes, in sentences; and where they are not."""
+    by_outcome: dict[tuple[str, str, bool, str], list[int]] = {}
+    for loan in plan.loans:
+        by_outcome.setdefault((loan.lender, loan.borrower, loan.done, loan.reason), []).append(loan.layer)
+    return [
+        _lent(plan, lender, borrower, layers) if done else _kept(lender, layers, reason)
+        for (lender, borrower, done, reason), layers in by_outcome.items()
+    ]
+
+
+def _lent(plan: Plan, lender: str, borrower: str, layers: Sequence[int]) -> str:
+    own = [tensor for tensor in plan.borrowed if tensor.device == borrower]
+    if not plan.lends_from:
+        return _kept(lender, layers, "measured, copying did not pay in any ubatch")
+    n_bytes, room = format_bytes(sum(tensor.n_bytes for tensor in own)), format_bytes(room_bytes(own)[borrower])
+    unless = " unless another size is measured to pay" if plan.options.expert_copy == "auto" else ""
+    return (
+        f"experts of layers {format_layers(layers)} on {lender}: {borrower} multiplies them for {plan.lends_from} "
+        f"tokens and more{unless}. It copies those that are used to {room} of its memory, from {n_bytes} of the file, "
+        f"which should fit the page cache beside {lender}'s weights"
+    )
+
+
+def _kept(lender: str, layers: Sequence[int], reason: str) -> str:
+    return f"experts of layers {format_layers(layers)} on {lender} are never copied: {reason}"
 
 
 def _tensor_lines(tensors: tuple[StoredTensor, ...]) -> list[str]:

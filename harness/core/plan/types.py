@@ -46,7 +46,8 @@ class StoredTensor:
     `shape` is in NumPy order, last axis contiguous: (rows, columns) or (n_expert, rows, columns), vectors (columns,).
     `format` is the block format's name. `pieces` fill the tensor's row form (rows of `row_bytes` each) in
     ascending `dest_offset` without gap or overlap. `layout` "mapped" keeps the row form in the file's
-    mapping (one piece, no merge), "rows" copies it, "packed" is the row form re-laid by the backend's packer.
+    mapping (one piece, no merge), "rows" copies it, "packed" is the row form re-laid by the backend's packer,
+    "borrowed" has no bytes on the device until they are needed.
     """
 
     name: str
@@ -82,8 +83,23 @@ class MergeDecision:
 
 
 @dataclass(frozen=True)
+class Loan:
+    """Whether `borrower` multiplies a layer's experts, which lie on `lender`, in large ubatches, and why or why not."""
+
+    layer: int
+    lender: str
+    borrower: str
+    done: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Placement, merges and layout for one model under one set of options."""
+    """Placement, merges and layout for one model under one set of options.
+
+    `borrowed` are experts' matrices that lie on another device and come to theirs for ubatches of `lends_from` tokens
+    or more (0: never), expert by expert.
+    """
 
     options: Options
     tensors: tuple[StoredTensor, ...]
@@ -91,6 +107,9 @@ class Plan:
     placement: Placement
     model_size_bytes: int
     n_params: int
+    loans: tuple[Loan, ...] = ()
+    borrowed: tuple[StoredTensor, ...] = ()
+    lends_from: int = 0
 
     @property
     def layer_devices(self) -> tuple[tuple[str, ...], ...]:
@@ -103,12 +122,16 @@ class Plan:
         return self.placement.devices
 
     def holds(self, name: str, device: str) -> bool:
-        """Whether that device has a tensor of that name."""
+        """Whether that device has a tensor of that name, or borrows it."""
         return (name, device) in self._index
+
+    def loan_in(self, layer: int) -> Loan | None:
+        """What was decided about borrowing the layer's experts, if anything had to be."""
+        return next((loan for loan in self.loans if loan.layer == layer), None)
 
     @cached_property
     def _index(self) -> Mapping[tuple[str, str], StoredTensor]:
-        return {(stored.name, stored.device): stored for stored in self.tensors}
+        return {(stored.name, stored.device): stored for stored in (*self.tensors, *self.borrowed)}
 
     def tensor(self, name: str, device: str) -> StoredTensor:
         """The stored tensor of that name on that device; KeyError if the plan has none."""

@@ -1,13 +1,15 @@
 """`forward` of a model, run once per plan: the operations of one ubatch, in order.
 
-It reads like the model's formulas. A part of a layer that a split mode shares out is written in split.py; whatever a
-device needs from another comes to it by a `copy`, `gather` or `reduce`, so that every other op reads its own device.
+It reads like the model's formulas. A part of a layer that a split mode shares out is written in split.py, one whose
+experts a GPU borrows in lending.py; whatever a device needs from another comes to it by a `copy`, `gather` or `reduce`,
+so that every other op reads its own device.
 """
 
-from harness.core.models.recipe import AttentionPart, DensePart, ExpertsPart, Layer, Model
+from harness.core.models.recipe import AttentionPart, Layer, Model
 from harness.core.plan.groups import head_name, layer_groups
 from harness.core.plan.merges import merged_in
 from harness.core.plan.types import Plan
+from harness.core.program.lending import lent_feed_forward
 from harness.core.program.op import Program
 from harness.core.program.parts import Groups, Parts
 from harness.core.program.split import graph_attention, graph_feed_forward, row_attention, row_feed_forward
@@ -53,24 +55,16 @@ def _layer(parts: Parts, x: Stream, layer: Layer, groups: Groups, plan: Plan) ->
         x = _attention(parts, x, layer.attention, groups, placed.attention.main)
     if placed.feed_forward.how != "whole":
         return _FEED_FORWARD[placed.feed_forward.how](parts, x, layer.feed_forward, groups, placed.feed_forward)
-    return _feed_forward(parts, x, layer.feed_forward, groups, placed.feed_forward.main)
+    loan, home = plan.loan_in(parts.tape.layer), placed.feed_forward.main
+    if loan is not None and loan.done and plan.lends_from:
+        return lent_feed_forward(parts, x, layer.feed_forward, groups, loan, plan.lends_from)
+    return Stream.at_home(parts.tape, home, parts.feed_forward(home, x.at(home), layer.feed_forward, groups))
 
 
 def _attention(parts: Parts, x: Stream, part: AttentionPart, groups: Groups, device: str) -> Stream:
     h = parts.norm(device, x.at(device), groups["attn_norm"])
     a = parts.attention(device, h, part, groups, part.n_head_kv)
     return Stream.at_home(parts.tape, device, parts.attn_out(device, a, groups, x.at(device)))
-
-
-def _feed_forward(parts: Parts, x: Stream, part: DensePart | ExpertsPart, groups: Groups, device: str) -> Stream:
-    h = parts.norm(device, x.at(device), groups["ffn_norm"])
-    if isinstance(part, DensePart):
-        y = parts.ffn(device, h, part, groups, part.n_ff, x.at(device))
-    else:
-        routing = parts.route(device, h, part, groups)
-        act = parts.moe_up_gate(device, h, routing, part, groups, part.n_ff)
-        y = parts.moe_down(device, act, routing, part, groups, part.n_ff, x.at(device))
-    return Stream.at_home(parts.tape, device, y)
 
 
 def _head(tape: Tape, x: Stream, model: Model, plan: Plan) -> None:

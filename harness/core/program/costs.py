@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import exp, lgamma, log, log1p
 
 from harness.core.plan.types import Plan
-from harness.core.program.op import Op, Program
+from harness.core.program.op import ANY_SIZE, Op, Program
 
 _KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
 """Of one number in the KV cache."""
@@ -69,15 +69,17 @@ def op_costs(program: Program, plan: Plan, load: Load) -> tuple[Cost, ...]:
     """
     stored = max((place for place, op in enumerate(program.ops) if op.name == "qkv"), default=-1)
     wanted = Load(load.n_logits, load.depth + load.n_tokens - load.n_logits, load.n_logits)
-    return tuple(
-        op_cost(op, plan, wanted if place > stored and op.device.startswith("cpu") else load)
-        for place, op in enumerate(program.ops)
-    )
+
+    def carried(place: int, op: Op) -> Load:
+        narrows = op.device.startswith("cpu") or op.sizes != ANY_SIZE
+        return wanted if place > stored and narrows else load
+
+    return tuple(op_cost(op, plan, carried(place, op)) for place, op in enumerate(program.ops))
 
 
 def op_cost(op: Op, plan: Plan, load: Load) -> Cost:
-    """The cost of one operation, see `Load`; of no tokens, nothing."""
-    if not load.n_tokens:
+    """The cost of one operation, see `Load`; of no tokens, or of others than it is for, nothing."""
+    if load.n_tokens not in op.sizes:
         return NOTHING
     count = _COSTS.get(op.name)
     return count(op, plan, load) if count is not None else Cost(0, 0, 0, 1)

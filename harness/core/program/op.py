@@ -29,14 +29,17 @@ ffn           (h[, x])        -> x'       weights: gate,up,down | gate_up,down  
 logits        (h)             -> logits   weights: output
 ffn_up_gate   (h)             -> act      weights: gate,up | gate_up           params: n_ff, activation
               the first half of ffn, float32; where down's rows are on several devices (down is then an attn_out)
-copy          (v)             -> v'       params: source (device)             v moved to the op's device
+copy          (v)             -> v'       params: source (device)             v moved to the op's device, or its own v
 gather        (v...)          -> v'       params: n_slots   columns side by side, within each of a token's slots
 reduce        (v...[, x])     -> v'       params: wire ("f32" | "f16" | "bf16"), residual (whether x is there)
               partial sums, each rounded to the wire's type, added in ascending order; then x + the sum
 
 The last three alone read other devices' values, and no backend has them: between them a device's ops are segments.
+
+A value has one op that makes it, or several whose `sizes` exclude each other: then a run has one of them.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -64,6 +67,20 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Numbers of tokens that an operation is for."""
+
+    least: int = 1
+    most: int = sys.maxsize
+
+    def __contains__(self, n_tokens: int) -> bool:
+        return self.least <= n_tokens <= self.most
+
+
+ANY_SIZE = Sizes()
+
+
+@dataclass(frozen=True)
 class Op:
     """One operation on one device. `inputs` and `outputs` are value names, `weights` maps role to plan tensor."""
 
@@ -74,6 +91,7 @@ class Op:
     weights: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Param] = field(default_factory=dict)
     layer: int = -1
+    sizes: Sizes = ANY_SIZE
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,15 @@ class Parts:
         weights = self.tape.weights(groups["attn_out"], device)
         return self.tape.emit("attn_out", device, _present(a, x), columns or self.n_embd, weights)
 
+    def feed_forward(self, device: str, x: str, part: DensePart | ExpertsPart, groups: Groups) -> str:
+        """A whole feed-forward part on one device: norm, then the dense product or routed experts, and the residual."""
+        h = self.norm(device, x, groups["ffn_norm"])
+        if isinstance(part, DensePart):
+            return self.ffn(device, h, part, groups, part.n_ff, x)
+        routing = self.route(device, h, part, groups)
+        act = self.moe_up_gate(device, h, routing, part, groups, part.n_ff)
+        return self.moe_down(device, act, routing, part, groups, part.n_ff, x)
+
     def ffn(self, device: str, h: str, part: DensePart, groups: Groups, n_ff: int, x: str | None = None) -> str:
         params: dict[str, Param] = {"n_ff": n_ff, "activation": part.activation}
         weights = self.tape.weights(groups["ffn"], device)

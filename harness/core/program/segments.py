@@ -7,7 +7,7 @@ for something earlier in that order, and no two devices wait for each other.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.core.program.op import CROSSINGS, HAND_OUT, Op, Program
+from harness.core.program.op import CROSSINGS, HAND_OUT, Op, Program, Sizes
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Segment:
     outputs: tuple[str, ...]
     all_tokens: bool
 
+    @property
+    def sizes(self) -> Sizes:
+        """Numbers of tokens it runs for."""
+        return self.ops[0].sizes
+
 
 @dataclass(frozen=True)
 class Crossing:
@@ -32,6 +37,11 @@ class Crossing:
 
     op: Op
     all_tokens: bool
+
+    @property
+    def sizes(self) -> Sizes:
+        """Numbers of tokens it runs for."""
+        return self.op.sizes
 
 
 Step = Segment | Crossing
@@ -94,7 +104,7 @@ class _Cutter:
         self._leaving = {program.ops[-1].outputs[0], *(name for op in crossing for name in op.inputs)}
 
     def script(self) -> Script:
-        handed: dict[bool, set[str]] = {True: set(), False: set()}
+        handed: dict[tuple[bool, Sizes], set[str]] = {}
         steps: list[Step] = []
         for start, end in self._runs():
             all_tokens = start < self._n_all
@@ -102,19 +112,20 @@ class _Cutter:
                 steps.append(Crossing(self._ops[start], all_tokens))
                 continue
             index = sum(isinstance(step, Segment) for step in steps)
-            segment = self._segment(index, start, end, handed[all_tokens])
-            handed[all_tokens].update(segment.inputs)
+            there = handed.setdefault((all_tokens, self._ops[start].sizes), set())
+            segment = self._segment(index, start, end, there)
+            there.update(segment.inputs)
             steps.append(segment)
         return Script(self._device, self._local_program(), tuple(steps))
 
     def _runs(self) -> Iterator[tuple[int, int]]:
-        """Crossings one by one; other ops as long as they follow each other on the same side of the border.
+        """Crossings one by one; other ops of one size as long as they follow each other on the same side of the border.
 
         A value that others need ends its segment, so that they need not wait for more than it.
         """
         ops, start = self._ops, 0
         for end in range(1, len(ops) + 1):
-            alone = end < len(ops) and ops[end].name in CROSSINGS
+            alone = end < len(ops) and (ops[end].name in CROSSINGS or ops[end].sizes != ops[start].sizes)
             if end in (len(ops), self._n_all) or alone or ops[end - 1].name in CROSSINGS or self._leaves(ops[end - 1]):
                 yield start, end
                 start = end

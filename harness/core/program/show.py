@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from harness.core.plan.text import format_bytes, format_layers, format_table
 from harness.core.plan.types import Plan
 from harness.core.program.costs import NOTHING, Cost, Load, op_cost, program_cost
-from harness.core.program.op import Op, Program
+from harness.core.program.op import ANY_SIZE, Op, Program, Sizes
 
 _BLOCK = re.compile(r"^blk\.\d+\.|\.weight$")
 _HEAD = ("layers", "operation", "device", "weights", "params", "MACs", "weight bytes", "KV bytes", "launches")
@@ -37,7 +37,14 @@ def format_program(program: Program, plan: Plan, load: Load | None = None) -> st
 def _row(op: Op) -> tuple[str, ...]:
     weights = ", ".join(_BLOCK.sub("", name) for name in op.weights.values())
     params = " ".join(f"{key}={_short(value)}" for key, value in op.params.items() if key not in ("slot", "rope_table"))
-    return (op.name, op.device, weights, params)
+    return (op.name, op.device, weights, " ".join(filter(None, (_sizes(op.sizes), params))))
+
+
+def _sizes(sizes: Sizes) -> str:
+    """For how many tokens an operation is, if not for any number."""
+    if sizes == ANY_SIZE:
+        return ""
+    return f"[up to {sizes.most} tokens]" if sizes.least == 1 else f"[from {sizes.least} tokens]"
 
 
 def _short(value: object) -> str:

@@ -1,11 +1,12 @@
 """Collects operations, values and KV slots while a program is written. A value's name is unique and tells its op."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 
 from harness.core.plan.groups import Group
 from harness.core.plan.types import Plan
-from harness.core.program.op import KvSlot, Op, Param, Value, ValueKind
+from harness.core.program.op import ANY_SIZE, KvSlot, Op, Param, Sizes, Value, ValueKind
 
 
 class Tape:
@@ -16,6 +17,7 @@ class Tape:
         self.values: list[Value] = []
         self.kv_slots: list[KvSlot] = []
         self.layer = -1
+        self._sizes = ANY_SIZE
         self._plan = plan
         self._numbers = count()
         self._by_name: dict[str, Value] = {}
@@ -36,9 +38,26 @@ class Tape:
         output = f"{name}.{next(self._numbers)}"
         self._by_name[output] = value = Value(output, kind, columns, device)
         self.values.append(value)
-        self.ops.append(
-            Op(name, device, inputs, (output,), weights or {}, params or {}, self.layer if layer is None else layer)
-        )
+        at = self.layer if layer is None else layer
+        self.ops.append(Op(name, device, inputs, (output,), weights or {}, params or {}, at, self._sizes))
+        return output
+
+    @contextmanager
+    def only(self, sizes: Sizes) -> Iterator[None]:
+        """What is emitted inside is for ubatches of these sizes alone."""
+        self._sizes = sizes
+        yield
+        self._sizes = ANY_SIZE
+
+    def either(self, device: str, sources: Mapping[str, Sizes]) -> str:
+        """One value of `device`, a copy of whichever of `sources` there is in ubatches of its sizes."""
+        first, *_ = sources
+        output = f"copy.{next(self._numbers)}"
+        self._by_name[output] = value = Value(output, self.value(first).kind, self.value(first).columns, device)
+        self.values.append(value)
+        for name, sizes in sources.items():
+            params: dict[str, Param] = {"source": self.value(name).device}
+            self.ops.append(Op("copy", device, (name,), (output,), {}, params, self.layer, sizes))
         return output
 
     def value(self, name: str) -> Value:

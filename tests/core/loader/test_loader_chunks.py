@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from harness.core.loader.chunks import cut
+from harness.core.loader.chunks import Chunk, RowFinder, cut
 from harness.core.plan.types import Piece, StoredTensor
 
 
@@ -22,19 +23,26 @@ def tensors(draw: st.DrawFn) -> StoredTensor:
     return StoredTensor("t", "reference", "F32", (n_rows, row_bytes // 4), row_bytes, "rows", tuple(pieces))
 
 
+FILES = [np.random.default_rng(shard).integers(0, 256, 20_000, np.uint8) for shard in range(3)]
+
+
+def filled(chunk: Chunk) -> NDArray[np.uint8]:
+    """The chunk's rows, every byte from where its fragments say."""
+    buffer = np.zeros(chunk.n_bytes, np.uint8)
+    for part in chunk.fragments:
+        target = buffer[part.chunk_offset : part.chunk_offset + part.n_bytes]
+        target[:] = FILES[part.shard][part.file_offset : part.file_offset + part.n_bytes]
+    assert sum(part.n_bytes for part in chunk.fragments) == chunk.n_bytes
+    return buffer.reshape(chunk.n_rows, chunk.tensor.row_bytes)
+
+
 @given(tensor=tensors(), chunk_bytes=st.integers(1, 3000))
 def test_a_tensor_read_in_chunks_is_the_tensor_read_in_pieces(tensor: StoredTensor, chunk_bytes: int) -> None:
-    files = [np.random.default_rng(shard).integers(0, 256, 20_000, np.uint8) for shard in range(3)]
-    expected = np.concatenate([files[p.shard][p.file_offset : p.file_offset + p.n_bytes] for p in tensor.pieces])
+    expected = np.concatenate([FILES[p.shard][p.file_offset : p.file_offset + p.n_bytes] for p in tensor.pieces])
     rows = []
     for chunk in cut(tensor, chunk_bytes):
         assert chunk.first_row == sum(map(len, rows))
-        buffer = np.zeros(chunk.n_bytes, np.uint8)
-        for part in chunk.fragments:
-            target = buffer[part.chunk_offset : part.chunk_offset + part.n_bytes]
-            target[:] = files[part.shard][part.file_offset : part.file_offset + part.n_bytes]
-        assert sum(part.n_bytes for part in chunk.fragments) == chunk.n_bytes
-        rows.append(buffer.reshape(chunk.n_rows, tensor.row_bytes))
+        rows.append(filled(chunk))
     np.testing.assert_array_equal(np.concatenate(rows).reshape(-1), expected)
 
 
@@ -42,3 +50,11 @@ def test_a_tensor_read_in_chunks_is_the_tensor_read_in_pieces(tensor: StoredTens
 def test_a_chunk_fits_the_buffer_unless_one_row_does_not(tensor: StoredTensor, chunk_bytes: int) -> None:
     for chunk in cut(tensor, chunk_bytes):
         assert chunk.n_bytes <= chunk_bytes or chunk.n_rows == 1
+
+
+@given(tensor=tensors(), data=st.data())
+def test_any_rows_are_found_as_a_read_of_all_has_them(tensor: StoredTensor, data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, tensor.n_rows - 1))
+    count = data.draw(st.integers(1, tensor.n_rows - first))
+    whole = np.concatenate([filled(chunk) for chunk in cut(tensor, 1)])
+    np.testing.assert_array_equal(filled(RowFinder(tensor).chunk(first, count)), whole[first : first + count])

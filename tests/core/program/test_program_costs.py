@@ -161,3 +161,19 @@ def test_a_quantised_cache_takes_34_bytes_for_32_numbers(made: Any, model_of: An
         for kind in ("f16", "q8_0")
     )
     assert quantised.kv_bytes / plain.kv_bytes == 34 / 64
+
+
+@pytest.mark.parametrize("load", [Load(3), Load(4), Load(9, 5, 9)], ids=str)
+def test_borrowed_experts_are_multiplied_once_and_their_bytes_are_read_once(
+    made: Any, model_of: Any, load: Load
+) -> None:
+    model, costs = model_of(made("tiny-qwen3moe")), []
+    for choice in (4, "off"):
+        options = Options(devices=("cuda-emulated:0",), cpu_moe=True, expert_copy=choice)  # type: ignore[arg-type]
+        plan = make_plan(model, options)
+        program = build_program(model, plan)
+        found = zip(program.ops, op_costs(program, plan, load), strict=True)
+        of_experts = [cost for op, cost in found if op.name in ("moe_up_gate", "moe_down") and op.layer == 0]
+        costs.append((sum(cost.macs for cost in of_experts), sum(cost.weight_bytes for cost in of_experts)))
+    assert costs[0] == costs[1]
+    assert costs[0][0] > 0

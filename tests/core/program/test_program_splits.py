@@ -30,6 +30,7 @@ MODES = [
     {"split_mode": "row"},
     {"split_mode": "graph", "devices": (*TWO, "reference"), "n_cpu_moe": 1, "tensor_split": (1, 2, 1)},
     {"override_tensor": (("ffn_.*_exps", "cuda-emulated:0"),)},
+    {"devices": ("cuda-emulated:0",), "cpu_moe": True, "expert_copy": 4},
 ]
 
 
@@ -132,3 +133,42 @@ def _handed_out(step: Segment | Crossing) -> tuple[str, ...]:
 
 def _taken(step: Segment | Crossing) -> tuple[str, ...]:
     return step.inputs if isinstance(step, Segment) else step.op.inputs
+
+
+LENT: dict[str, Any] = {"devices": ("cuda-emulated:0",), "cpu_moe": True, "expert_copy": 4}
+
+
+def test_a_value_that_two_operations_make_is_made_by_one_of_them_for_any_number_of_tokens(program: Any) -> None:
+    made = program(**LENT)
+    makers = Counter(op.outputs[0] for op in made.ops)
+    twice = [name for name, n in makers.items() if n > 1]
+    assert len(twice) == 3
+    for n_tokens in range(1, 9):
+        running = [op for op in made.ops if n_tokens in op.sizes]
+        assert Counter(op.outputs[0] for op in running).most_common(1)[0][1] == 1
+        assert {name for op in running for name in op.inputs} <= {op.outputs[0] for op in running}
+        home = "cpu:0" if n_tokens < 4 else "cuda-emulated:0"
+        assert {op.device for op in running if op.name == "moe_down"} == {home}
+
+
+def test_a_segment_is_for_one_range_of_tokens_and_reads_what_runs_with_it(program: Any) -> None:
+    made = program(**LENT)
+    for n_tokens in (3, 4):
+        for script in scripts(made):
+            running = [step for step in script.steps if n_tokens in step.sizes]
+            there: set[str] = set()
+            for step in running:
+                assert {op.sizes for op in _ops(step)} == {step.sizes}
+                for op in _ops(step):
+                    read = set() if isinstance(step, Crossing) else set(op.inputs)
+                    handed = set() if isinstance(step, Crossing) else set(step.inputs)
+                    assert read <= there | handed
+                    there.update(op.outputs, handed)
+
+
+def test_the_program_shows_which_way_is_for_how_many_tokens(program: Any, made: Any, model_of: Any) -> None:
+    model = model_of(made("tiny-gpt-oss"))
+    plan = make_plan(model, Options(**LENT))
+    text = format_program(build_program(model, plan), plan)
+    assert "[up to 3 tokens]" in text
+    assert "[from 4 tokens]" in text
