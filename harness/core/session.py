@@ -113,7 +113,7 @@ class Session:
         router = next(op for op in self.program.ops if op.name == "route" and op.sizes != ANY_SIZE)
         extent = int(router.params["n_expert"]), int(router.params["top_k"])
         least = pays_from(found, *extent, self.plan.options.ubatch)
-        self.plan = replace(self.plan, lends_from=least)
+        self.plan = replace(self.plan, lends_from=least, lends_measured=True)
         self.program = build_program(self.model, self.plan)
 
     def prefill(self, tokens: Tokens, logits_of: LogitsOf = "last") -> Logits | None:

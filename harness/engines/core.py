@@ -207,8 +207,8 @@ def _expert_copies(plan: Plan) -> Mapping[str, object]:
     if not plan.loans:
         return {}
     done = [loan.layer for loan in plan.loans if loan.done and plan.lends_from]
-    copies = {"from_tokens": plan.lends_from, "layers": done, "room_bytes": dict(room_bytes(plan.borrowed))}
-    return {"expert_copy": copies | {"text": loan_lines(plan)}}
+    how = {"from_tokens": plan.lends_from, "measured": plan.lends_measured, "layers": done}
+    return {"expert_copy": {**how, "room_bytes": dict(room_bytes(plan.borrowed)), "text": loan_lines(plan)}}
 
 
 def _merges(plan: Plan) -> dict[tuple[str, bool, str], list[int]]:

@@ -61,12 +61,17 @@ def _lent(plan: Plan, lender: str, borrower: str, layers: Sequence[int]) -> str:
     if not plan.lends_from:
         return _kept(lender, layers, "measured, copying did not pay in any ubatch")
     n_bytes, room = format_bytes(sum(tensor.n_bytes for tensor in own)), format_bytes(room_bytes(own)[borrower])
-    unless = " unless another size is measured to pay" if plan.options.expert_copy == "auto" else ""
     return (
         f"experts of layers {format_layers(layers)} on {lender}: {borrower} multiplies them for {plan.lends_from} "
-        f"tokens and more{unless}. It copies those that are used to {room} of its memory, from {n_bytes} of the file, "
-        f"which should fit the page cache beside {lender}'s weights"
+        f"tokens and more{_why_from_there(plan)}. It copies those that are used to {room} of its memory, from "
+        f"{n_bytes} of the file, which should fit the page cache beside {lender}'s weights"
     )
+
+
+def _why_from_there(plan: Plan) -> str:
+    if plan.lends_measured:
+        return ", which was measured to pay"
+    return " unless another size is measured to pay" if plan.options.expert_copy == "auto" else ""
 
 
 def _kept(lender: str, layers: Sequence[int], reason: str) -> str:

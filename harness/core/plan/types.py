@@ -98,7 +98,7 @@ class Plan:
     """Placement, merges and layout for one model under one set of options.
 
     `borrowed` are experts' matrices that lie on another device and come to theirs for ubatches of `lends_from` tokens
-    or more (0: never), expert by expert.
+    or more (0: never), expert by expert; `lends_measured` says whether that number was measured to pay.
     """
 
     options: Options
@@ -110,6 +110,7 @@ class Plan:
     loans: tuple[Loan, ...] = ()
     borrowed: tuple[StoredTensor, ...] = ()
     lends_from: int = 0
+    lends_measured: bool = False
 
     @property
     def layer_devices(self) -> tuple[tuple[str, ...], ...]:

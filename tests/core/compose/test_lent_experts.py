@@ -199,6 +199,7 @@ def test_auto_borrows_from_where_two_measured_times_say_so(made: Any, monkeypatc
     monkeypatch.setattr("harness.core.session.probe", probed)
     with Session.open(path, replace(LENT, expert_copy="auto")) as session:
         assert asked == [(UBATCH, 331)]
+        assert session.plan.lends_measured
         assert session.plan.lends_from == 5  # 100 ns a token; 500 ns for the 7.70 of 8 experts that 7 tokens use
         assert {op.sizes for op in session.program.ops if op.name == "route"} == {Sizes(most=4), Sizes(least=5)}
 

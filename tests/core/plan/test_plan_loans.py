@@ -71,6 +71,8 @@ def test_the_plan_says_from_which_size_on_and_what_that_takes(model: Model) -> N
     assert says.replace("\\", "") in text
     assert "page cache" in text
     assert "unless another size is measured" in format_plan(make_plan(model, replace(LENT, expert_copy="auto")))
+    measured = replace(make_plan(model, LENT), lends_from=9, lends_measured=True)
+    assert "for 9 tokens and more, which was measured to pay." in format_plan(measured)
     assert "in any ubatch" in format_plan(replace(make_plan(model, LENT), lends_from=0))
 
 
