@@ -92,6 +92,10 @@ def project(help_text: str) -> str:
 
 def arguments(axes: Axes, help_text: str) -> tuple[str, ...]:
     """The options for `axes`. Errors: EngineError if an axis needs an option that this binary lacks."""
+    if axes.expert_copy != "off":
+        raise EngineError(
+            f"llama-bench copies experts from its own size on; the case wants expert_copy {axes.expert_copy}."
+        )
     wanted = [
         ("-b", axes.batch, True),
         ("-ub", axes.ubatch, True),

@@ -132,6 +132,11 @@ def test_an_option_the_binary_lacks_is_refused_not_left_out(axes: Axes, help_tex
         arguments(axes, help_text)
 
 
+def test_a_size_from_which_experts_are_copied_is_refused() -> None:
+    with pytest.raises(EngineError, match="the case wants expert_copy 48"):
+        arguments(Axes(expert_copy="48"), MAINLINE_HELP)
+
+
 def test_depth_is_asked_for_as_the_binary_can() -> None:
     assert test_arguments(8, 0, 64, MAINLINE_HELP) == ("-p", "8", "-n", "0", "-d", "64")
     assert test_arguments(0, 4, 64, IK_HELP) == ("-p", "0", "-n", "0", "-gp", "64,4")

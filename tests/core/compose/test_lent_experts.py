@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.core.backend import TimesSizes
 from harness.core.cuda.api import Address
 from harness.core.cuda.borrowing import Borrowing
-from harness.core.cuda.emulator.device import EmulatedBuffer, EmulatedDevice
+from harness.core.cuda.emulator.device import EmulatedBuffer, EmulatedDevice, Schedule
 from harness.core.errors import GgufError
 from harness.core.loader.rereading import FileRows
 from harness.core.options import Options
@@ -162,6 +162,18 @@ def test_experts_that_are_not_brought_are_missed(made: Any, monkeypatch: pytest.
         Borrowing, "bring", lambda self, op, experts: bring(self, op, experts[: max(1, len(experts) - 1)])
     )
     assert not np.array_equal(logits(path, LENT), expected)
+
+
+@pytest.mark.parametrize("schedule", Schedule)
+def test_no_access_of_borrowed_experts_is_out_of_order_or_out_of_bounds(
+    made: Any, monkeypatch: pytest.MonkeyPatch, schedule: Schedule
+) -> None:
+    device = EmulatedDevice(checked=True, schedule=schedule, seed=1)
+    monkeypatch.setattr("harness.core.cuda.emulator.device.EmulatedDevice", lambda: device)
+    path = made("qwen3moe", MIXED, **SPARSE)
+    with Session.open(path, replace(LENT, merge_up_gate=True)) as session:
+        session.prefill(TOKENS, "none")
+    assert device.reports() == ""
 
 
 def test_experts_are_counted_whoever_routes(made: Any) -> None:
