@@ -25,7 +25,8 @@ from harness.config import Expansion, expand, load_config
 from harness.records.case import Case
 from harness.runner.progress import Silent
 from harness.runner.run import execute
-from harness.stats.gate import Judgement, Rules, baselines, judge, suspects
+from harness.stats.gate import Again, Judgement, Rules, again, baselines, judge
+from harness.stats.weather import cleared
 from harness.store.commits import Repository
 from harness.store.index import FILE, open_index
 from harness.store.runs import INFO, RERUN_NOTE
@@ -38,6 +39,7 @@ class Asked:
     """The command line."""
 
     config: Path
+    overrides: tuple[str, ...]
     results: Path
     baseline: int
     nights: int
@@ -48,7 +50,7 @@ class Asked:
 def main() -> int:
     asked = parsed()
     asked.results.mkdir(parents=True, exist_ok=True)
-    expansion = expand(load_config(asked.config))
+    expansion = expand(load_config(asked.config, asked.overrides))
     rules = Rules(reruns=asked.reruns)
     for night in range(len(nights_of(asked.results)), asked.baseline + asked.nights):
         run = one_night(asked.results, expansion, night)
@@ -71,12 +73,14 @@ def main() -> int:
 def parsed() -> Asked:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/smoke.yaml"))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness run")
     parser.add_argument("--results", type=Path, required=True, help="its own folder, kept between calls")
     parser.add_argument("--baseline", type=int, default=10, help="nights before the first that is judged")
     parser.add_argument("--nights", type=int, default=20)
     parser.add_argument("--planted", type=float, default=0.05, help="slowdown planted in one case")
     parser.add_argument("--reruns", type=int, default=5)
-    return Asked(**vars(parser.parse_args()))
+    asked = vars(parser.parse_args())
+    return Asked(**{**asked, "overrides": tuple(asked["overrides"])})
 
 
 def nights_of(results: Path) -> list[Path]:
@@ -117,32 +121,36 @@ def judged(
         index.sync(results)
         nowhere = Repository(results)
         evidence = gather(index, results, nowhere, run)
-        chosen = suspects(suite(evidence), rules)
+        wanted = again(suite(evidence), rules)
         before = set(results.glob(f"*/{INFO}"))
-        if chosen:
-            measure_again(evidence, chosen, results, rules.reruns)
+        if wanted != Again():
+            measure_again(evidence, wanted, results, rules.reruns)
         for info in set(results.glob(f"*/{INFO}")) - before:
             dated(info.parent, night, hour=4)
             if slowed is not None:
                 slow_down(info.parent, slowed, factor)
         index.sync(results)
         evidence = gather(index, results, nowhere, run)
-        return told(evidence, judge(suite(evidence), reruns(evidence), rules), chosen, rules)
+        return told(evidence, judge(suite(evidence), reruns(evidence), rules), wanted, rules)
     finally:
         index.close()
 
 
-def told(evidence: Evidence, found: Sequence[Judgement], chosen: Sequence[str], rules: Rules) -> dict[str, object]:
+def told(evidence: Evidence, found: Sequence[Judgement], wanted: Again, rules: Rules) -> dict[str, object]:
     names = {track.key.series_id: track.name for track in evidence.tracks}
     cases = {track.key.series_id: track.tonight.case_id for track in evidence.tracks}
     slower = [j for j in found if j.outcome == "SLOWER"]
-    spreads = sorted(base.sd for base in baselines(suite(evidence), rules) if base is not None)
+    clear = cleared(suite(evidence), {})
+    spreads = sorted(base.sd for base in baselines(clear.suite, rules) if base is not None)
+    weather = [base.sd for base in baselines(clear.weather, rules) if base is not None]
     return {
-        "suspects": len(chosen),
+        "suspects": len(wanted.suspects),
+        "weather": round(clear.weather[0].tonight, 5) if clear.weather else None,
         "slower": {names[j.series_id]: round(j.ratio or 0, 4) for j in slower},
         "slower_cases": sorted({cases[j.series_id] for j in slower}),
         "cannot_tell": [names[j.series_id] for j in found if j.outcome == "CANNOT TELL"],
         "median_sd": round(spreads[len(spreads) // 2], 5) if spreads else None,
+        "weather_sd": round(weather[0], 5) if weather else None,
     }
 
 
@@ -179,10 +187,13 @@ def summary(asked: Asked) -> int:
     found = sum(line["planted"]["found"] for line in lines)
     unsure = sum(bool(line["cannot_tell"]) for line in lines)
     sds = [line["median_sd"] for line in lines if line["median_sd"]]
+    moods = [line["weather_sd"] for line in lines if line["weather_sd"]]
     print(f"{len(lines)} unchanged nights: {alarms} alarmed, {unsure} with something that could not be told")
     print(f"{len(lines)} nights with one case {asked.planted:.0%} slower: {found} found")
     if sds:
-        print(f"standard deviation between nights, median over series: {sum(sds) / len(sds):.2%}")
+        print(f"standard deviation between nights, median over series: {sum(sds) / len(sds):.2%} without the weather")
+    if moods:
+        print(f"standard deviation of the weather: {sum(moods) / len(moods):.2%}")
     return int(alarms > 1 or found < len(lines) - 1)
 
 

@@ -6,7 +6,7 @@ bound for false alarms over the whole suite. Values are logarithms of speed thro
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -18,14 +18,16 @@ from scipy.special import chdtri, stdtr
 from harness.stats.changes import Change, change_points
 from harness.stats.fdr import q_values
 from harness.stats.interval import t_quantile
+from harness.stats.nights import NIGHTS_NEEDED, Fresh, SeriesNights
 from harness.stats.noise import OUTLIER, RESOLUTION, Spread, moderated, spread
+from harness.stats.weather import cleared
 
 Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
-NIGHTS_NEEDED = 5
-"""Earlier nights without which nothing is said."""
 AFFORDABLE = 2
 """Unchanged series that may run again in a night whatever the suite's size: a noisy small one needs second looks."""
+WEATHER_SHARE = 0.2
+"""Of the level, for the alarm that everything is slower: such an alarm has a machine's moods as its noise."""
 _CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
@@ -50,19 +52,6 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class SeriesNights:
-    """A series' earlier nights in order, and tonight. A night is its first session's value, then its re-runs'.
-
-    `pinned`: the nights to compare with, where somebody has chosen them; the level of the last nights else.
-    """
-
-    series_id: str
-    nights: tuple[tuple[float, ...], ...]
-    tonight: float
-    pinned: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class Judgement:
     """What the gate says of a series. `ratio`: speed over the baseline's with its 95 % interval; `q`: see fdr."""
 
@@ -77,13 +66,37 @@ class Judgement:
     n_reruns: int = 0
 
 
-def suspects(suite: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
-    """The series to run again in fresh processes, the most suspicious first."""
-    return _suspects(suite, baselines(suite, rules), rules)
+@dataclass(frozen=True)
+class Again:
+    """What is to be measured again, in fresh processes: series under suspicion, the most suspicious first.
+
+    `company`: the others, the most ordinary first, some of which are to be measured beside them (see weather.py).
+    Without suspects it is the weather itself that is looked at again.
+    """
+
+    suspects: tuple[str, ...] = ()
+    company: tuple[str, ...] = ()
 
 
-def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
-    chances, screen = {}, max(rules.screen, AFFORDABLE / max(1, len(suite)))
+def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
+    """What the nights' first sessions leave open."""
+    clear = cleared(suite, {})
+    bases = baselines(clear.suite, rules)
+    chosen = _suspects(clear.suite, bases, rules, max(rules.screen, AFFORDABLE / max(1, len(suite))))
+    if not chosen and not _moved(clear.weather, rules):
+        return Again()
+    distance = {
+        series.series_id: abs(series.tonight - base.centre) / base.sd
+        for series, base in zip(clear.suite, bases, strict=True)
+        if base is not None and series.series_id not in chosen
+    }
+    return Again(chosen, tuple(sorted(distance, key=distance.__getitem__)))
+
+
+def _suspects(
+    suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules, screen: float
+) -> tuple[str, ...]:
+    chances = {}
     for series, base in zip(suite, bases, strict=True):
         if base is not None:
             shortfall = base.centre - series.tonight
@@ -93,13 +106,35 @@ def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rul
     return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
 
 
-def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], rules: Rules) -> tuple[Judgement, ...]:
-    """The verdict on every series, given the suspects' fresh sessions; a series without any is judged by its first."""
+def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Judgement, ...]:
+    """The verdict on every series, given the fresh sessions; a series without any is judged by its first.
+
+    A series is judged without the weather, which is judged as a series of its own; what slows all of a device's series
+    alike is an alarm for each of them.
+    """
+    chosen = again(suite, rules).suspects
+    clear = cleared(suite, fresh, apart=chosen)
+    own = _judgements(clear.suite, clear.fresh, chosen, rules)
+    moved = _moved(clear.weather, rules)
+    strict = replace(rules, level=rules.level * WEATHER_SHARE)
+    weather = {w.series_id: _judgements([w], clear.weather_fresh, moved, strict)[0] for w in clear.weather}
+    return tuple(
+        _in_weather(judgement, weather.get(series.device), rules) for series, judgement in zip(suite, own, strict=True)
+    )
+
+
+def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
+    """The devices whose series are suspiciously slow together."""
+    return _suspects(weather, baselines(weather, rules), rules, rules.screen)
+
+
+def _judgements(
+    suite: Sequence[SeriesNights], fresh: Fresh, chosen: Collection[str], rules: Rules
+) -> tuple[Judgement, ...]:
     bases = baselines(suite, rules)
-    chosen = set(_suspects(suite, bases, rules))
-    share = night_share(suite, bases, reruns)
+    share = night_share(suite, bases, fresh)
     found = [
-        None if base is None else _evidence(series, base, reruns.get(series.series_id, ()), share)
+        None if base is None else _evidence(series, base, [*fresh.get(series.series_id, {}).values()], share)
         for series, base in zip(suite, bases, strict=True)
     ]
     asked = [series.series_id in chosen for series in suite]
@@ -111,10 +146,36 @@ def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], 
     )
 
 
+def _in_weather(own: Judgement, weather: Judgement | None, rules: Rules) -> Judgement:
+    """A series' verdict with that on all series of its device together."""
+    if weather is None or own.ratio is None or weather.ratio is None:
+        return own
+    moved = f"{weather.ratio - 1:+.1%}"
+    if own.outcome == "SLOWER":
+        calm = abs(weather.ratio - 1) < rules.floor
+        return own if calm else replace(own, reason=f"{own.reason}, beside {moved} of all series together")
+    if weather.outcome in ("SLOWER", "FASTER") and own.outcome == "SAME":
+        both = _product(own, weather)
+        return replace(both, outcome=weather.outcome, reason=f"as all series together, {weather.reason}", q=weather.q)
+    if weather.outcome == "CANNOT TELL" and own.outcome != "CANNOT TELL":
+        reason = f"all series together are {moved} tonight: {weather.reason}"
+        return replace(_product(own, weather), outcome="CANNOT TELL", reason=reason)
+    return own
+
+
+def _product(own: Judgement, weather: Judgement) -> Judgement:
+    """Both ratios as one, their intervals joined as those of independent errors are."""
+    values = [(j.ratio, j.low, j.high) for j in (own, weather)]
+    logs = [(math.log(ratio), math.log(low), math.log(high)) for ratio, low, high in values if ratio and low and high]
+    middle = sum(m for m, _, _ in logs)
+    below, above = (math.hypot(*(log[side] - log[0] for log in logs)) for side in (1, 2))
+    return replace(own, ratio=math.exp(middle), low=math.exp(middle - below), high=math.exp(middle + above))
+
+
 def baselines(suite: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
     """Each series' level and spread before tonight; None where there are too few nights."""
     enough = [series for series in suite if len(series.nights) >= NIGHTS_NEEDED]
-    levels = [_level([night[0] for night in series.nights][-rules.window :], rules) for series in enough]
+    levels = [_level(series.firsts[-rules.window :], rules) for series in enough]
     drawn = moderated([spread(level) for level in levels])
     known = {series.series_id: _pinned(series, base) for series, base in zip(enough, drawn, strict=True)}
     return tuple(known.get(series.series_id) for series in suite)
@@ -149,9 +210,7 @@ def _steps(level: tuple[float, ...]) -> tuple[Change, ...]:
     return change_points(level)
 
 
-def night_share(
-    suite: Sequence[SeriesNights], bases: Sequence[Spread | None], reruns: Mapping[str, Sequence[float]]
-) -> float:
+def night_share(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], fresh: Fresh) -> float:
     """The share of the variance between nights that sessions of one night have in common, at its upper bound.
 
     More sessions do not average it out. It is what the variance between nights has beyond that between re-runs.
@@ -160,7 +219,7 @@ def night_share(
     groups = [
         (np.asarray(again) - np.median(again)) / base.sd
         for series, base in known
-        for again in (*(night[1:] for night in series.nights), reruns.get(series.series_id, ()))
+        for again in (*(night[1:] for night in series.nights), [*fresh.get(series.series_id, {}).values()])
         if len(again) > 1
     ]
     limit = _spike_limit(groups) if groups else 0.0

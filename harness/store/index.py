@@ -210,6 +210,7 @@ def _put_run(connection: Connection, root: str, info: RunInfo, state: str) -> No
         "device_class": storable(info.fingerprint.device_class),
         "n_cases": len(info.cases),
         "rerun_of": next((text for name, text in info.notes if name == RERUN_NOTE), ""),
+        "command": storable(info.command[1][:40]) if len(info.command) > 1 else "",
     }
     if state:
         values["file_state"] = state
