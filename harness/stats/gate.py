@@ -6,7 +6,7 @@ bound for false alarms over the whole suite. Values are logarithms of speed thro
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -19,8 +19,8 @@ from harness.stats.changes import Change, change_points
 from harness.stats.fdr import q_values
 from harness.stats.interval import t_quantile
 from harness.stats.nights import NIGHTS_NEEDED, Fresh, SeriesNights
-from harness.stats.noise import OUTLIER, RESOLUTION, Spread, moderated, spread
-from harness.stats.weather import cleared
+from harness.stats.noise import MAD, OUTLIER, RESOLUTION, Spread, moderated, spread
+from harness.stats.weather import COMPANY, Cleared, cleared
 
 Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
@@ -82,7 +82,8 @@ def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
     """What the nights' first sessions leave open."""
     clear = cleared(suite, {})
     bases = baselines(clear.suite, rules)
-    chosen = _suspects(clear.suite, bases, rules, max(rules.screen, AFFORDABLE / max(1, len(suite))))
+    screen = max(rules.screen, AFFORDABLE / max(1, len(suite)))
+    chosen = _suspects(clear.suite, bases, replace(rules, screen=screen))
     if not chosen and not _moved(clear.weather, rules):
         return Again()
     distance = {
@@ -93,15 +94,13 @@ def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
     return Again(chosen, tuple(sorted(distance, key=distance.__getitem__)))
 
 
-def _suspects(
-    suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules, screen: float
-) -> tuple[str, ...]:
+def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
     chances = {}
     for series, base in zip(suite, bases, strict=True):
         if base is not None:
             shortfall = base.centre - series.tonight
             chance = stdtr(base.degrees, -shortfall / (base.sd * math.sqrt(1 + 1 / base.n)))
-            if chance <= screen and shortfall >= rules.floor / 2:
+            if chance <= rules.screen and shortfall >= rules.floor / 2:
                 chances[series.series_id] = float(chance)
     return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
 
@@ -114,10 +113,12 @@ def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Ju
     """
     chosen = again(suite, rules).suspects
     clear = cleared(suite, fresh, apart=chosen)
-    own = _judgements(clear.suite, clear.fresh, chosen, rules)
+    bases = baselines(clear.suite, rules)
+    own = _judgements(_Look(clear.suite, bases, clear.fresh, _scatter(clear, bases, chosen)), chosen, rules)
     moved = _moved(clear.weather, rules)
     strict = replace(rules, level=rules.level * WEATHER_SHARE)
-    weather = {w.series_id: _judgements([w], clear.weather_fresh, moved, strict)[0] for w in clear.weather}
+    looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, {}) for w in clear.weather]
+    weather = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
     return tuple(
         _in_weather(judgement, weather.get(series.device), rules) for series, judgement in zip(suite, own, strict=True)
     )
@@ -125,18 +126,48 @@ def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Ju
 
 def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
     """The devices whose series are suspiciously slow together."""
-    return _suspects(weather, baselines(weather, rules), rules, rules.screen)
+    return _suspects(weather, _weather_baselines(weather, rules), rules)
 
 
-def _judgements(
-    suite: Sequence[SeriesNights], fresh: Fresh, chosen: Collection[str], rules: Rules
-) -> tuple[Judgement, ...]:
-    bases = baselines(suite, rules)
-    share = night_share(suite, bases, fresh)
-    found = [
-        None if base is None else _evidence(series, base, [*fresh.get(series.series_id, {}).values()], share)
-        for series, base in zip(suite, bases, strict=True)
-    ]
+def _weather_baselines(weather: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
+    """As `baselines`, but moods are what a weather's nights vary by, so those far out count as well."""
+    return tuple(spread(_level(series.firsts[-rules.window :], rules), spikes=True) for series in weather)
+
+
+def _scatter(clear: Cleared, bases: Sequence[Spread | None], apart: Collection[str]) -> dict[str, float]:
+    """By device, how far the series measured again beside its suspects, which are `apart`, lie from their levels.
+
+    In some moods a series suffers more than another, so that nights before do not tell how far off one may be.
+    """
+    shifts: dict[str, list[float]] = {}
+    for series, base in zip(clear.suite, bases, strict=True):
+        fresh = clear.fresh.get(series.series_id)
+        if base is not None and fresh and series.series_id not in apart:
+            shifts.setdefault(series.device, []).append(float(np.mean([*fresh.values()])) - base.centre)
+    return {device: MAD * float(np.median(np.abs(found))) for device, found in shifts.items() if len(found) >= COMPANY}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Series with their baselines and re-runs, and the least error that a device's are taken to have tonight."""
+
+    suite: tuple[SeriesNights, ...]
+    bases: tuple[Spread | None, ...]
+    fresh: Fresh
+    least_errors: Mapping[str, float]
+
+    def evidence(self) -> "list[_Evidence | None]":
+        share = night_share(self.suite, self.bases, self.fresh)
+        known = zip(self.suite, self.bases, strict=True)
+        return [None if base is None else self._evidence(series, base, share) for series, base in known]
+
+    def _evidence(self, series: SeriesNights, base: Spread, share: float) -> "_Evidence":
+        again = [*self.fresh.get(series.series_id, {}).values()]
+        return _evidence(series, base, again, share, self.least_errors.get(series.device, 0.0))
+
+
+def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Judgement, ...]:
+    suite, found = look.suite, look.evidence()
     asked = [series.series_id in chosen for series in suite]
     slower = q_values([e.p_slower if e and suspect else 1.0 for e, suspect in zip(found, asked, strict=True)])
     faster = q_values([e.p_faster if e else 1.0 for e in found])
@@ -233,7 +264,7 @@ def night_share(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], f
 
 def _spike_limit(groups: Sequence[NDArray[np.float64]]) -> float:
     """Beyond this distance from its night's median a re-run is a spike. Groups are small, so all are looked at."""
-    return OUTLIER * max(1.4826 * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
+    return OUTLIER * max(MAD * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
 
 
 @dataclass(frozen=True)
@@ -255,7 +286,7 @@ class _Doubt:
     q_faster: float
 
 
-def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float) -> _Evidence:
+def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float, least: float) -> _Evidence:
     variance = base.sd**2
     if again:
         fresh = _fresh(np.asarray(again), base.sd)
@@ -263,7 +294,7 @@ def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share:
         tonight = share * variance + (1 - share) * variance / fresh.size
     else:
         value, tonight = series.tonight, variance
-    error = math.sqrt(tonight + variance / base.n)
+    error = max(math.sqrt(tonight + variance / base.n), least)
     shift = value - base.centre
     t = shift / error
     return _Evidence(shift, error, base, len(again), float(stdtr(base.degrees, t)), float(stdtr(base.degrees, -t)))
