@@ -41,7 +41,7 @@ RUNS = Table(
     Column("device_class", Text, nullable=False),
     Column("n_cases", Integer, nullable=False),
     Column("rerun_of", String(200), nullable=False),
-    Column("command", String(40), nullable=False),  # of the harness: run, ab, profile, ...
+    Column("experiment", String(40), nullable=False),  # the command that measured it, if it is one (index.EXPERIMENTS)
     Column("file_state", Text, nullable=False),
 )
 

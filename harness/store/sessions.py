@@ -55,12 +55,12 @@ class RunEntry:
     commits: tuple[str, ...]
     rerun_of: str
     imported: bool
-    command: str = "run"
+    experiment: str = ""
 
     @property
     def is_night(self) -> bool:
-        """Whether others may be held against it unasked: measured here by `harness run`, no experiment, no re-run."""
-        return not self.imported and not self.rerun_of and self.command in ("run", "")
+        """Whether others may be held against it unasked: measured here, no experiment, no re-run."""
+        return not (self.imported or self.rerun_of or self.experiment)
 
 
 def series(
@@ -120,7 +120,7 @@ def run_entries(index: Index) -> tuple[RunEntry, ...]:
             tuple(sorted(set(commits[run]), key=lambda commit: (-commits[run].count(commit), commit))),
             row.rerun_of,
             bool(row.imported_from),
-            row.command,
+            row.experiment,
         )
         for run, row in last.items()
     )

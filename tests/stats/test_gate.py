@@ -204,3 +204,12 @@ def test_a_fresh_session_without_company_says_nothing_of_a_suspect() -> None:
     slow = change(suite(), 3, lambda s: replace(s, tonight=3.0 - 0.03))
     (alone,) = [j for j in judge(slow, named({"s3": fresh(3.0)}), RULES) if j.series_id == "s3"]
     assert alone.n_reruns == 0
+
+
+def test_company_that_scatters_tonight_makes_a_suspect_doubtful() -> None:
+    """Nights before say 0.3 %; but tonight those beside the suspect are 3 % off in either direction."""
+    slow = moody(slow=0.03)
+    calm = {f"s{i}": [2.96] * 3 for i in range(12)} | {"s3": [2.93] * 3}
+    torn = {name: [value + 0.03 * (-1) ** int(name[1:]) for value in values] for name, values in calm.items()}
+    assert verdict(slow, calm).outcome == "SLOWER"
+    assert verdict(slow, torn | {"s3": calm["s3"]}).outcome != "SLOWER"

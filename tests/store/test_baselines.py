@@ -36,9 +36,9 @@ def commit(folder: Path, name: str) -> None:
 
 
 def run(
-    day: int, commit: str, machine: str = "m", rerun_of: str = "", *, imported: bool = False, command: str = "run"
+    day: int, commit: str, machine: str = "m", rerun_of: str = "", *, imported: bool = False, experiment: str = ""
 ) -> RunEntry:
-    return RunEntry(f"run-{day}", f"2026-01-{day:02}", "smoke", machine, (commit,), rerun_of, imported, command)
+    return RunEntry(f"run-{day}", f"2026-01-{day:02}", "smoke", machine, (commit,), rerun_of, imported, experiment)
 
 
 def names(entries: tuple[RunEntry, ...]) -> list[str]:
@@ -54,7 +54,9 @@ def test_the_nearest_ancestor_with_results_on_such_a_machine_is_the_baseline(rep
     assert "ancestor" in found.how
 
 
-def test_results_of_another_branch_or_machine_imports_reruns_and_experiments_are_no_nights(repository: Repository) -> None:
+def test_results_of_another_branch_or_machine_imports_reruns_and_experiments_are_no_nights(
+    repository: Repository,
+) -> None:
     runs = [
         run(1, "a"),
         run(2, "x"),
@@ -62,8 +64,8 @@ def test_results_of_another_branch_or_machine_imports_reruns_and_experiments_are
         run(4, "b", rerun_of="run-1"),
         run(5, "b", imported=True),
         run(6, "b"),
-        run(7, "b", command="profile"),
-        run(8, "b", command="ab"),
+        run(7, "b", experiment="profile"),
+        run(8, "b", experiment="ab"),
         run(9, "c"),
     ]
     assert names(earlier_on_line(runs[-1], runs, repository)) == ["run-1", "run-6"]

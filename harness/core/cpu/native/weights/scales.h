@@ -67,8 +67,8 @@ INLINE int hidden_byte(const std::uint8_t* words) {
 }
 
 /// Formats of 32-blocks, which begin with what is wanted.
-INLINE void pack_plain(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b,
-                       std::int64_t at, const ScaleLane& to) {
+INLINE void pack_plain(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b, std::int64_t at,
+                       const ScaleLane& to) {
   const std::uint8_t* block = row + b * format.block_bytes;
   if (store == Store::mxfp4) return to.put_byte(to.scales + at * 16, block[0]);
   if (!format.has_minimum) return to.put_half(to.scales + at * 32, load_u16(block));
