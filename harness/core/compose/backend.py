@@ -1,7 +1,7 @@
 """Weights on several devices, each served by a backend of its own.
 
-What runs a program depends on its devices: CPUs alone run in one native call, any others have a thread each and pass
-values through the host's memory.
+What runs a program depends on its devices: CPUs alone run in one native call, CUDA devices alone keep values among
+themselves, any others have a thread each and pass values through the host's memory.
 """
 
 import os
@@ -26,6 +26,7 @@ from harness.core.program.segments import Script, scripts
 
 if TYPE_CHECKING:
     from harness.core.cpu import CpuBackend
+    from harness.core.cuda.backend import CudaBackend
 
 
 class ComposedBackend:
@@ -60,6 +61,8 @@ class ComposedBackend:
         kinds = {kind_of(script.device) for script in found}
         if kinds == {"cpu"}:
             return self._together(program, found, options)
+        if kinds in ({"cuda"}, {"cuda-emulated"}):
+            return self._as_peers(program, found, options)
         return self._through_the_host(program, found, options)
 
     def close(self) -> None:
@@ -97,6 +100,18 @@ class ComposedBackend:
             )
             members.append(made.result())
         return ContextTogether(program, order, members, options)
+
+    def _as_peers(self, program: Program, found: Sequence[Script], options: Options) -> Context:
+        from harness.core.compose.peers import ContextOfPeers  # noqa: PLC0415  CPU devices need none of it
+
+        order = turns(program, found)
+        members = [
+            cast("CudaBackend", self._backends[script.device]).member(
+                program, script, lifetimes(program, order, script.device), options
+            )
+            for script in found
+        ]
+        return ContextOfPeers(program, order, members)
 
     def _of_team(self, device: str, options: Options) -> Options:
         team = self._teams.get(device)
