@@ -1,8 +1,9 @@
 """The gate on real runs: nights of a config on this machine, their dates made up, and the same nights with a slowdown.
 
-Every night is a real run. The first nights are the baseline; then each night is judged twice, as it is and with the
-times of one case, re-runs included, multiplied by a planted factor, case by case in turn. Suspects really run again in
-fresh processes. Stopped, it goes on where it was; the log has a line per night.
+Every night is a real run. The first nights are the baseline; after each of the others all its cases really run again
+in fresh sessions. Then each is judged by the nights before it, as it is and with one case slower by a planted factor,
+re-runs included, case by case in turn. (The gate itself would measure its suspects and some company; here all is
+there, so that both judgements rest on the same sessions.) Stopped, it goes on where it was.
 
     python benchmarks/gate_nights.py --results nights --config configs/smoke.yaml
 
@@ -12,20 +13,22 @@ is part of the claim: with other work on the cores the gate says CANNOT TELL, wh
 
 import argparse
 import json
-import shutil
+import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from harness.cli.evidence import Evidence, gather, reruns, suite
-from harness.cli.rerun import measure_again
 from harness.config import Expansion, expand, load_config
-from harness.records.case import Case
+from harness.records.case import Case, Note
 from harness.runner.progress import Silent
 from harness.runner.run import execute
-from harness.stats.gate import Judgement, Rules, baselines, judge, suspects
+from harness.stats.gate import Judgement, Rules, again, baselines, judge
+from harness.stats.nights import Fresh, SeriesNights
+from harness.stats.weather import cleared
 from harness.store.commits import Repository
 from harness.store.index import FILE, open_index
 from harness.store.runs import INFO, RERUN_NOTE
@@ -38,6 +41,7 @@ class Asked:
     """The command line."""
 
     config: Path
+    overrides: tuple[str, ...]
     results: Path
     baseline: int
     nights: int
@@ -48,35 +52,39 @@ class Asked:
 def main() -> int:
     asked = parsed()
     asked.results.mkdir(parents=True, exist_ok=True)
-    expansion = expand(load_config(asked.config))
-    rules = Rules(reruns=asked.reruns)
-    for night in range(len(nights_of(asked.results)), asked.baseline + asked.nights):
-        run = one_night(asked.results, expansion, night)
-        if night < asked.baseline:
-            print(f"night {night + 1}: baseline, {run.name}", flush=True)
-            continue
-        case = expansion.cases[(night - asked.baseline) % len(expansion.cases)]
-        line = {
-            "night": night + 1,
-            "run": run.name,
-            **judged(asked.results, run.name, rules, night),
-            "planted": planted(asked, run, case, rules, night),
-        }
-        with (asked.results / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
+    expansion = expand(load_config(asked.config, asked.overrides))
+    measure(asked, expansion)
+    lines = []
+    for line in judgements(asked, expansion.cases):
         print(json.dumps(line), flush=True)
-    return summary(asked)
+        lines.append(line)
+    return summary(asked, lines)
+
+
+def measure(asked: Asked, expansion: Expansion) -> None:
+    """The nights that are not there yet, and what is missing of their fresh sessions."""
+    for night in range(asked.baseline + asked.nights):
+        there = nights_of(asked.results)
+        run = there[night] if night < len(there) else session(asked.results, expansion, night, hour=2)
+        done = sum(rerun_of(info.parent) == run.name for info in asked.results.glob(f"*/{INFO}"))
+        note = Note(RERUN_NOTE, run.name)
+        fresh = replace(expansion, name=f"{expansion.name}-again", notes=(note,))
+        for _ in range(done, asked.reruns if night >= asked.baseline else 0):
+            session(asked.results, fresh, night, hour=4)
+        print(f"night {night + 1}: {run.name}", file=sys.stderr, flush=True)
 
 
 def parsed() -> Asked:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/smoke.yaml"))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness run")
     parser.add_argument("--results", type=Path, required=True, help="its own folder, kept between calls")
     parser.add_argument("--baseline", type=int, default=10, help="nights before the first that is judged")
     parser.add_argument("--nights", type=int, default=20)
     parser.add_argument("--planted", type=float, default=0.05, help="slowdown planted in one case")
     parser.add_argument("--reruns", type=int, default=5)
-    return Asked(**vars(parser.parse_args()))
+    asked = vars(parser.parse_args())
+    return Asked(**{**asked, "overrides": tuple(asked["overrides"])})
 
 
 def nights_of(results: Path) -> list[Path]:
@@ -95,10 +103,10 @@ def rerun_of(run: Path) -> str:
     return next((text for name, text in notes if name == RERUN_NOTE), "") if isinstance(notes, list) else ""
 
 
-def one_night(results: Path, expansion: Expansion, night: int) -> Path:
+def session(results: Path, expansion: Expansion, night: int, hour: int) -> Path:
     """A real run, dated to the made-up night."""
     run = execute(expansion, results, None, ("harness", "run"), Silent()).run_dir
-    dated(run, night, hour=2)
+    dated(run, night, hour)
     return run
 
 
@@ -108,81 +116,80 @@ def dated(run: Path, night: int, hour: int) -> None:
     (run / INFO).write_text(json.dumps(content))
 
 
-def judged(
-    results: Path, run: str, rules: Rules, night: int, slowed: Case | None = None, factor: float = 1.0
-) -> dict[str, object]:
-    """What the gate says of a run after its suspects ran again; `slowed` has its re-runs' times multiplied too."""
-    index = open_index(results / FILE)
+def judgements(asked: Asked, cases: Sequence[Case]) -> Iterator[dict[str, object]]:
+    """What the gate says of every night after the baseline."""
+    rules, nowhere, slowdown = Rules(reruns=asked.reruns), Repository(asked.results), math.log1p(asked.planted)
+    index = open_index(asked.results / FILE)
     try:
-        index.sync(results)
-        nowhere = Repository(results)
-        evidence = gather(index, results, nowhere, run)
-        chosen = suspects(suite(evidence), rules)
-        before = set(results.glob(f"*/{INFO}"))
-        if chosen:
-            measure_again(evidence, chosen, results, rules.reruns)
-        for info in set(results.glob(f"*/{INFO}")) - before:
-            dated(info.parent, night, hour=4)
-            if slowed is not None:
-                slow_down(info.parent, slowed, factor)
-        index.sync(results)
-        evidence = gather(index, results, nowhere, run)
-        return told(evidence, judge(suite(evidence), reruns(evidence), rules), chosen, rules)
+        index.sync(asked.results)
+        for night, run in enumerate(nights_of(asked.results)[asked.baseline :]):
+            evidence, case = gather(index, asked.results, nowhere, run.name), cases[night % len(cases)]
+            slowed = {t.key.series_id for t in evidence.tracks if t.tonight.case_id == case.case_id}
+            as_it_is, fresh = suite(evidence), reruns(evidence)
+            slower = slow_down(as_it_is, slowed, slowdown), slow_down_fresh(fresh, slowed, slowdown)
+            yield {
+                "night": asked.baseline + night + 1,
+                "run": run.name,
+                **spreads(as_it_is, rules),
+                **told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules)),
+                "planted": {
+                    "case": case.test.label,
+                    "series": len(slowed),
+                    **told(evidence, again(slower[0], rules).suspects, judge(*slower, rules), slowed),
+                },
+            }
     finally:
         index.close()
 
 
-def told(evidence: Evidence, found: Sequence[Judgement], chosen: Sequence[str], rules: Rules) -> dict[str, object]:
-    names = {track.key.series_id: track.name for track in evidence.tracks}
-    cases = {track.key.series_id: track.tonight.case_id for track in evidence.tracks}
-    slower = [j for j in found if j.outcome == "SLOWER"]
-    spreads = sorted(base.sd for base in baselines(suite(evidence), rules) if base is not None)
+def slow_down(tonight: Sequence[SeriesNights], slowed: Collection[str], by: float) -> tuple[SeriesNights, ...]:
+    """All times of some series multiplied by exp(`by`): their speeds' logarithms are less by that."""
+    return tuple(replace(s, tonight=s.tonight - by) if s.series_id in slowed else s for s in tonight)
+
+
+def slow_down_fresh(fresh: Fresh, slowed: Collection[str], by: float) -> Fresh:
     return {
-        "suspects": len(chosen),
-        "slower": {names[j.series_id]: round(j.ratio or 0, 4) for j in slower},
-        "slower_cases": sorted({cases[j.series_id] for j in slower}),
-        "cannot_tell": [names[j.series_id] for j in found if j.outcome == "CANNOT TELL"],
-        "median_sd": round(spreads[len(spreads) // 2], 5) if spreads else None,
+        name: {session: value - by * (name in slowed) for session, value in values.items()}
+        for name, values in fresh.items()
     }
 
 
-def planted(asked: Asked, run: Path, case: Case, rules: Rules, night: int) -> dict[str, object]:
-    """The same night with `case` slowed down, judged in a copy of the results."""
-    copy = asked.results.parent / f"{asked.results.name}-planted"
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    for path in asked.results.glob(f"*/{INFO}"):
-        if rerun_of(path.parent) != run.name:
-            shutil.copytree(path.parent, copy / path.parent.name)
-    slow_down(copy / run.name, case, 1 + asked.planted)
-    found = judged(copy, run.name, rules, night, case, 1 + asked.planted)
-    shutil.rmtree(copy, ignore_errors=True)
-    cases = found["slower_cases"]
-    return {"case": case.test.label, "found": isinstance(cases, list) and case.case_id in cases, **found}
+def spreads(nights: Sequence[SeriesNights], rules: Rules) -> dict[str, object]:
+    """How far nights differ: the weather's tonight and its deviation, and what is left of the series without it."""
+    clear = cleared(nights, {})
+    left = sorted(base.sd for base in baselines(clear.suite, rules) if base is not None)
+    weather = [base.sd for base in baselines(clear.weather, rules) if base is not None]
+    return {
+        "weather": round(clear.weather[0].tonight, 5) if clear.weather else None,
+        "weather_sd": round(weather[0], 5) if weather else None,
+        "median_sd": round(left[len(left) // 2], 5) if left else None,
+    }
 
 
-def slow_down(run: Path, case: Case, factor: float) -> None:
-    """Multiply all times of a case's record."""
-    for path in run.glob("case-*.json"):
-        content = json.loads(path.read_text())
-        if content["case"]["case_id"] == case.case_id:
-            for row in content["rows"]:
-                for sample in row["samples"]:
-                    sample["total_ns"] = round(sample["total_ns"] * factor)
-            path.write_text(json.dumps(content))
+def told(
+    evidence: Evidence, suspects: Sequence[str], found: Sequence[Judgement], slowed: Collection[str] = ()
+) -> dict[str, object]:
+    """The verdicts in short; `found` says whether an alarm was for one of `slowed`."""
+    names = {track.key.series_id: track.name for track in evidence.tracks}
+    slower = [judgement for judgement in found if judgement.outcome == "SLOWER"]
+    return {
+        "suspects": len(suspects),
+        "found": any(judgement.series_id in slowed for judgement in slower),
+        "slower": {names[judgement.series_id]: round(judgement.ratio or 0, 4) for judgement in slower},
+        "cannot_tell": sum(judgement.outcome == "CANNOT TELL" for judgement in found),
+    }
 
 
-def summary(asked: Asked) -> int:
-    log = asked.results / "log.jsonl"
-    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+def summary(asked: Asked, lines: Sequence[dict[str, Any]]) -> int:
     alarms = sum(bool(line["slower"]) for line in lines)
     found = sum(line["planted"]["found"] for line in lines)
     unsure = sum(bool(line["cannot_tell"]) for line in lines)
-    sds = [line["median_sd"] for line in lines if line["median_sd"]]
     print(f"{len(lines)} unchanged nights: {alarms} alarmed, {unsure} with something that could not be told")
     print(f"{len(lines)} nights with one case {asked.planted:.0%} slower: {found} found")
-    if sds:
-        print(f"standard deviation between nights, median over series: {sum(sds) / len(sds):.2%}")
+    for name, what in (("weather_sd", "the weather"), ("median_sd", "the median series without the weather")):
+        known = [line[name] for line in lines if line[name]]
+        if known:
+            print(f"standard deviation between nights of {what}: {sum(known) / len(known):.2%}")
     return int(alarms > 1 or found < len(lines) - 1)
 
 

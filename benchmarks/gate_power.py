@@ -20,7 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.gate import Judgement, Rules, SeriesNights, judge, suspects
+from harness.cli.rerun import COMPANY
+from harness.stats.gate import Judgement, Rules, again, judge
+from harness.stats.nights import SeriesNights
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,28 @@ def one_suite(rng: np.random.Generator, suite: Suite, noise: Noise, rules: Rules
     night = rng.uniform(1.0, 6.0, suite.cases)[:, None] + mood
     night[: suite.slowed, -1] += math.log1p(-suite.slowdown)
     first = night + sessions(rng, noise, scale, suite.nights + 1)
-    again = night[..., None] + sessions(rng, noise, np.repeat(scale, suite.nights + 1), rules.reruns).reshape(
+    fresh = night[..., None] + sessions(rng, noise, np.repeat(scale, suite.nights + 1), rules.reruns).reshape(
         *night.shape, -1
     )
     asked = first < np.median(first, axis=1)[:, None] - SCREEN_SD * noise.session * scale[:, None]
     series = [
         SeriesNights(
-            str(i), tuple(_night(first[i, j], again[i, j], asked[i, j]) for j in range(suite.nights)), first[i, -1]
+            str(i), tuple(_night(first[i, j], fresh[i, j], asked[i, j]) for j in range(suite.nights)), first[i, -1]
         )
         for i in range(suite.cases)
     ]
-    chosen = suspects(series, rules)
-    judgements = judge(series, {name: again[int(name), -1].tolist() for name in chosen}, rules)
-    return counted(judgements, suite.slowed, len(chosen))
+    wanted = again(series, rules)
+    measured = (*wanted.suspects, *wanted.company[:COMPANY])
+    reruns = {name: {str(k): float(v) for k, v in enumerate(fresh[int(name), -1])} for name in measured}
+    return counted(judge(series, reruns, rules), suite.slowed, len(wanted.suspects))
 
 
 SCREEN_SD = 1.7
 """In the nights before, sessions this far below were suspects too and have re-runs; tonight's are the gate's choice."""
 
 
-def _night(first: float, again: NDArray[np.float64], asked: bool) -> tuple[float, ...]:
-    return (float(first), *again.tolist()) if asked else (float(first),)
+def _night(first: float, fresh: NDArray[np.float64], asked: bool) -> tuple[float, ...]:
+    return (float(first), *fresh.tolist()) if asked else (float(first),)
 
 
 def counted(judgements: Sequence[Judgement], slowed: int, n_suspects: int) -> Tally:

@@ -48,14 +48,16 @@ class Load:
 
 def main() -> int:
     asked = parsed()
-    cases, names = cases_of(asked.config)
+    cases, names = cases_of(asked.config, asked.overrides)
     path = path_of(cases[0])
     if asked.child is not None:
         serve(reader(path) if asked.child < 0 else loader(cases[asked.child]))
         return 0
     ways = {READ: -1} | {name: index for index, name in enumerate(names) if name in asked.ways or not asked.ways}
     with ExitStack() as ended:
-        children = {name: ended.enter_context(Child(asked.config, number)) for name, number in ways.items()}
+        children = {
+            name: ended.enter_context(Child(asked.config, asked.overrides, number)) for name, number in ways.items()
+        }
         for temperature in asked.temperatures:
             rounds = [one_round(children, temperature, turn) for turn in range(-1, asked.rounds)][1:]
             print(f"\n**{temperature}**, {len(rounds)} rounds\n")
@@ -66,6 +68,7 @@ def main() -> int:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/load.yaml"))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--temperatures", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
     parser.add_argument("--ways", nargs="+", default=[], help="such as core, 'core merged', 'ik_wheel -rtr'")
@@ -73,9 +76,9 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def cases_of(config: Path) -> tuple[list[Case], list[str]]:
+def cases_of(config: Path, overrides: Sequence[str]) -> tuple[list[Case], list[str]]:
     """The config's cases, their model made where it has to be, and what tells them apart."""
-    found = expand(load_config(config)).cases
+    found = expand(load_config(config, overrides)).cases
     return [with_file(case) for case in found], [short(case) for case in found]
 
 
@@ -100,8 +103,9 @@ def path_of(case: Case) -> str:
 class Child:
     """A process that loads when told to, with its last load alive in between."""
 
-    def __init__(self, config: Path, number: int) -> None:
-        command = [sys.executable, __file__, "--config", str(config), "--child", str(number)]
+    def __init__(self, config: Path, overrides: Sequence[str], number: int) -> None:
+        sets = [part for text in overrides for part in ("--set", text)]
+        command = [sys.executable, __file__, "--config", str(config), *sets, "--child", str(number)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._name = " ".join(command)
 

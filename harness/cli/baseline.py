@@ -60,7 +60,7 @@ def show(results: Results = RESULTS, database: Database = None, repo: Repo = HER
     with open_results(results, database) as index:
         entries = run_entries(index)
     choices = chosen(results)
-    newest = {entry.device_class: entry for entry in entries if not entry.imported and not entry.rerun_of}
+    newest = {entry.device_class: entry for entry in entries if entry.is_night}
     if not newest:
         raise ResultError(f"{results}: no run here yet. `harness run CONFIG` makes one.")
     for device_class, entry in newest.items():

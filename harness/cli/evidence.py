@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.config.say import say as say_value
 from harness.errors import ResultError
-from harness.stats.gate import Rules, SeriesNights, baselines
+from harness.stats.gate import Rules, baselines
+from harness.stats.nights import SeriesNights
 from harness.store.baselines import Found, baseline_of, chosen, earlier_on_line
 from harness.store.commits import Repository
 from harness.store.index import Index
@@ -73,9 +74,9 @@ def suite(evidence: Evidence) -> tuple[SeriesNights, ...]:
     return tuple(one for one in made if one is not None)
 
 
-def reruns(evidence: Evidence) -> dict[str, list[float]]:
-    """Tonight's fresh sessions by series."""
-    values = {t.key.series_id: [speed(t.key, s) for s in t.reruns if usable(s)] for t in evidence.tracks}
+def reruns(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """Tonight's fresh sessions by series, each by its run."""
+    values = {t.key.series_id: {s.run: speed(t.key, s) for s in t.reruns if usable(s)} for t in evidence.tracks}
     return {name: found for name, found in values.items() if found}
 
 
@@ -129,7 +130,7 @@ def _tonight(entries: Sequence[RunEntry], run: str | None) -> RunEntry:
         if found.rerun_of:
             raise ResultError(f"{run}: is a re-run of suspects of {found.rerun_of}; judge that run.")
         return found
-    nights = [entry for entry in entries if not entry.imported and not entry.rerun_of]
+    nights = [entry for entry in entries if entry.is_night]
     if not nights:
         raise ResultError("no run to judge yet. `harness run CONFIG` makes one.")
     return nights[-1]
@@ -164,5 +165,7 @@ def _nights(track: Track, baseline: Found | None) -> SeriesNights | None:
     counted = [(run, [s for s in sessions if usable(s)]) for run, sessions in recorded]
     nights = [(run, sessions) for run, sessions in counted if sessions and not sessions[0].rerun_of]
     values = tuple(tuple(speed(track.key, s) for s in sessions) for _, sessions in nights)
+    names = tuple(tuple(s.run for s in sessions) for _, sessions in nights)
     pinned = tuple(place for place, (run, _) in enumerate(nights) if run == chosen)
-    return SeriesNights(track.key.series_id, values, speed(track.key, track.tonight), pinned)
+    tonight = speed(track.key, track.tonight)
+    return SeriesNights(track.key.series_id, values, tonight, pinned, track.key.device, names)

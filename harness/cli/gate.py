@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.cli.evidence import Evidence
     from harness.config.acknowledged import Acknowledgement
     from harness.records.history import Commit, History
-    from harness.stats.gate import Rules
+    from harness.stats.gate import Again, Rules
     from harness.store.commits import Repository
     from harness.store.index import Index
 
@@ -89,7 +89,7 @@ class _Outcome:
 def _judged(case: _Case) -> _Outcome:
     from harness.cli.evidence import SPEEDS, gather, reruns, suite  # noqa: PLC0415
     from harness.cli.histories import history  # noqa: PLC0415
-    from harness.stats.gate import judge, suspects  # noqa: PLC0415
+    from harness.stats.gate import again, judge  # noqa: PLC0415
     from harness.store.commits import Repository  # noqa: PLC0415
     from harness.store.runs import find_run  # noqa: PLC0415
 
@@ -97,7 +97,7 @@ def _judged(case: _Case) -> _Outcome:
     name = find_run(case.run, case.results).name if case.run else None
     evidence = gather(case.index, case.results, repository, name, case.metrics or SPEEDS)
     _introduce(evidence)
-    whole = _look_again(evidence, suspects(suite(evidence), case.rules), case)
+    whole = _look_again(evidence, again(suite(evidence), case.rules), case)
     case.index.sync(case.results)
     evidence = gather(case.index, case.results, repository, evidence.run.run, case.metrics or SPEEDS)
     judgements = judge(suite(evidence), reruns(evidence), case.rules)
@@ -105,22 +105,22 @@ def _judged(case: _Case) -> _Outcome:
     return _Outcome(found, _between(evidence, repository), whole)
 
 
-def _look_again(evidence: "Evidence", chosen: tuple[str, ...], case: _Case) -> bool:
+def _look_again(evidence: "Evidence", wanted: "Again", case: _Case) -> bool:
     """Give every suspect its fresh sessions, where that is possible. False if interrupted."""
     from harness.cli.evidence import reruns  # noqa: PLC0415
     from harness.cli.rerun import measure_again, obstacle  # noqa: PLC0415
     from harness.store.runs import read_run  # noqa: PLC0415
 
     done = reruns(evidence)
-    lacking = {name: case.rules.reruns - len(done.get(name, ())) for name in chosen}
-    lacking = {name: times for name, times in lacking.items() if times > 0}
-    if not lacking:
+    asked = wanted.suspects or wanted.company[:1]
+    lacking = max((case.rules.reruns - len(done.get(name, ())) for name in asked), default=0)
+    if lacking <= 0:
         return True
     why = obstacle(read_run(evidence.run.run, case.results).info)
     if why:
         say(f"suspects are not measured again: {why}. They are judged by their first session.")
         return True
-    return measure_again(evidence, lacking.keys(), case.results, max(lacking.values()))
+    return measure_again(evidence, wanted, case.results, lacking)
 
 
 def _introduce(evidence: "Evidence") -> None:

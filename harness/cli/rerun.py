@@ -9,7 +9,12 @@ from harness.cli.evidence import Evidence
 from harness.cli.talk import say
 
 if TYPE_CHECKING:
+    from harness.records.case import Case
     from harness.records.record import RunInfo
+    from harness.stats.gate import Again
+
+COMPANY = 8
+"""Series that are no suspects, measured beside them if the run has as many: their median is the session's weather."""
 
 
 def obstacle(info: "RunInfo") -> str:
@@ -26,28 +31,40 @@ def obstacle(info: "RunInfo") -> str:
     return ""
 
 
-def measure_again(evidence: Evidence, series: Collection[str], results: Path, times: int) -> bool:
-    """Measure the cases of `series`, in turns with their opponents as before, in `times` runs below `results`.
+def measure_again(evidence: Evidence, wanted: "Again", results: Path, times: int) -> bool:
+    """Measure the suspects' cases and some company, in turns with their opponents as before, in `times` runs.
 
     False if interrupted. Errors: RunError.
     """
     from harness.cli.progress import RunProgress  # noqa: PLC0415
     from harness.config import Expansion, labels  # noqa: PLC0415
     from harness.records.case import Note  # noqa: PLC0415
-    from harness.runner.order import company  # noqa: PLC0415
     from harness.runner.run import execute  # noqa: PLC0415
     from harness.store.runs import RERUN_NOTE, read_run  # noqa: PLC0415
 
     info = read_run(evidence.run.run, results).info
-    wanted = {track.tonight.case_id for track in evidence.tracks if track.key.series_id in series}
-    cases = company(wanted, info.cases)
+    cases = chosen_cases(evidence, wanted, info.cases)
     note = Note(RERUN_NOTE, info.run)
     expansion = Expansion(name=f"{info.config_name}-again", cases=cases, notes=(note,), text=info.config_text)
     names = {case.case_id: label for case, label in zip(cases, labels(cases), strict=True)}
     for number in range(times):
-        say(f"{len(series)} suspects in {len(wanted)} cases, fresh session {number + 1} of {times}")
+        say(f"{len(wanted.suspects)} suspects and their company, fresh session {number + 1} of {times}")
         with RunProgress(names) as progress:
             outcome = execute(expansion, results, None, ("harness", *sys.argv[1:]), progress)
         if outcome.interrupted:
             return False
     return True
+
+
+def chosen_cases(evidence: Evidence, wanted: "Again", cases: "Collection[Case]") -> "tuple[Case, ...]":
+    """The suspects' cases with their opponents, and of the rest what brings the series beside them to COMPANY."""
+    from harness.runner.order import company  # noqa: PLC0415
+
+    case_of = {track.key.series_id: track.tonight.case_id for track in evidence.tracks}
+    asked = {case_of[name] for name in wanted.suspects}
+    for name in wanted.company:
+        coming = {case.case_id for case in company(asked, tuple(cases))}
+        if sum(case_of[other] in coming for other in wanted.company) >= COMPANY:
+            break
+        asked.add(case_of[name])
+    return company(asked, tuple(cases))

@@ -6,7 +6,7 @@ bound for false alarms over the whole suite. Values are logarithms of speed thro
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -18,14 +18,16 @@ from scipy.special import chdtri, stdtr
 from harness.stats.changes import Change, change_points
 from harness.stats.fdr import q_values
 from harness.stats.interval import t_quantile
-from harness.stats.noise import OUTLIER, RESOLUTION, Spread, moderated, spread
+from harness.stats.nights import NIGHTS_NEEDED, Fresh, SeriesNights
+from harness.stats.noise import MAD, OUTLIER, RESOLUTION, Spread, moderated, spread
+from harness.stats.weather import COMPANY, Cleared, cleared
 
 Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
-NIGHTS_NEEDED = 5
-"""Earlier nights without which nothing is said."""
 AFFORDABLE = 2
 """Unchanged series that may run again in a night whatever the suite's size: a noisy small one needs second looks."""
+WEATHER_SHARE = 0.2
+"""Of the level, for the alarm that everything is slower: such an alarm has a machine's moods as its noise."""
 _CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
@@ -50,19 +52,6 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class SeriesNights:
-    """A series' earlier nights in order, and tonight. A night is its first session's value, then its re-runs'.
-
-    `pinned`: the nights to compare with, where somebody has chosen them; the level of the last nights else.
-    """
-
-    series_id: str
-    nights: tuple[tuple[float, ...], ...]
-    tonight: float
-    pinned: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class Judgement:
     """What the gate says of a series. `ratio`: speed over the baseline's with its 95 % interval; `q`: see fdr."""
 
@@ -77,31 +66,108 @@ class Judgement:
     n_reruns: int = 0
 
 
-def suspects(suite: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
-    """The series to run again in fresh processes, the most suspicious first."""
-    return _suspects(suite, baselines(suite, rules), rules)
+@dataclass(frozen=True)
+class Again:
+    """What is to be measured again, in fresh processes: series under suspicion, the most suspicious first.
+
+    `company`: the others, the most ordinary first, some of which are to be measured beside them (see weather.py).
+    Without suspects it is the weather itself that is looked at again.
+    """
+
+    suspects: tuple[str, ...] = ()
+    company: tuple[str, ...] = ()
+
+
+def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
+    """What the nights' first sessions leave open."""
+    clear = cleared(suite, {})
+    bases = baselines(clear.suite, rules)
+    screen = max(rules.screen, AFFORDABLE / max(1, len(suite)))
+    chosen = _suspects(clear.suite, bases, replace(rules, screen=screen))
+    if not chosen and not _moved(clear.weather, rules):
+        return Again()
+    distance = {
+        series.series_id: abs(series.tonight - base.centre) / base.sd
+        for series, base in zip(clear.suite, bases, strict=True)
+        if base is not None and series.series_id not in chosen
+    }
+    return Again(chosen, tuple(sorted(distance, key=distance.__getitem__)))
 
 
 def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
-    chances, screen = {}, max(rules.screen, AFFORDABLE / max(1, len(suite)))
+    chances = {}
     for series, base in zip(suite, bases, strict=True):
         if base is not None:
             shortfall = base.centre - series.tonight
             chance = stdtr(base.degrees, -shortfall / (base.sd * math.sqrt(1 + 1 / base.n)))
-            if chance <= screen and shortfall >= rules.floor / 2:
+            if chance <= rules.screen and shortfall >= rules.floor / 2:
                 chances[series.series_id] = float(chance)
     return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
 
 
-def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], rules: Rules) -> tuple[Judgement, ...]:
-    """The verdict on every series, given the suspects' fresh sessions; a series without any is judged by its first."""
-    bases = baselines(suite, rules)
-    chosen = set(_suspects(suite, bases, rules))
-    share = night_share(suite, bases, reruns)
-    found = [
-        None if base is None else _evidence(series, base, reruns.get(series.series_id, ()), share)
-        for series, base in zip(suite, bases, strict=True)
-    ]
+def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Judgement, ...]:
+    """The verdict on every series, given the fresh sessions; a series without any is judged by its first.
+
+    A series is judged without the weather, which is judged as a series of its own; what slows all of a device's series
+    alike is an alarm for each of them.
+    """
+    chosen = again(suite, rules).suspects
+    clear = cleared(suite, fresh, apart=chosen)
+    bases = baselines(clear.suite, rules)
+    own = _judgements(_Look(clear.suite, bases, clear.fresh, _scatter(clear, bases, chosen)), chosen, rules)
+    moved = _moved(clear.weather, rules)
+    strict = replace(rules, level=rules.level * WEATHER_SHARE)
+    looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, {}) for w in clear.weather]
+    weather = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
+    return tuple(
+        _in_weather(judgement, weather.get(series.device), rules) for series, judgement in zip(suite, own, strict=True)
+    )
+
+
+def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
+    """The devices whose series are suspiciously slow together."""
+    return _suspects(weather, _weather_baselines(weather, rules), rules)
+
+
+def _weather_baselines(weather: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
+    """As `baselines`, but moods are what a weather's nights vary by, so those far out count as well."""
+    return tuple(spread(_level(series.firsts[-rules.window :], rules), spikes=True) for series in weather)
+
+
+def _scatter(clear: Cleared, bases: Sequence[Spread | None], apart: Collection[str]) -> dict[str, float]:
+    """By device, how far the series measured again beside its suspects, which are `apart`, lie from their levels.
+
+    In some moods a series suffers more than another, so that nights before do not tell how far off one may be.
+    """
+    shifts: dict[str, list[float]] = {}
+    for series, base in zip(clear.suite, bases, strict=True):
+        fresh = clear.fresh.get(series.series_id)
+        if base is not None and fresh and series.series_id not in apart:
+            shifts.setdefault(series.device, []).append(float(np.mean([*fresh.values()])) - base.centre)
+    return {device: MAD * float(np.median(np.abs(found))) for device, found in shifts.items() if len(found) >= COMPANY}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Series with their baselines and re-runs, and the least error that a device's are taken to have tonight."""
+
+    suite: tuple[SeriesNights, ...]
+    bases: tuple[Spread | None, ...]
+    fresh: Fresh
+    least_errors: Mapping[str, float]
+
+    def evidence(self) -> "list[_Evidence | None]":
+        share = night_share(self.suite, self.bases, self.fresh)
+        known = zip(self.suite, self.bases, strict=True)
+        return [None if base is None else self._evidence(series, base, share) for series, base in known]
+
+    def _evidence(self, series: SeriesNights, base: Spread, share: float) -> "_Evidence":
+        again = [*self.fresh.get(series.series_id, {}).values()]
+        return _evidence(series, base, again, share, self.least_errors.get(series.device, 0.0))
+
+
+def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Judgement, ...]:
+    suite, found = look.suite, look.evidence()
     asked = [series.series_id in chosen for series in suite]
     slower = q_values([e.p_slower if e and suspect else 1.0 for e, suspect in zip(found, asked, strict=True)])
     faster = q_values([e.p_faster if e else 1.0 for e in found])
@@ -111,10 +177,36 @@ def judge(suite: Sequence[SeriesNights], reruns: Mapping[str, Sequence[float]], 
     )
 
 
+def _in_weather(own: Judgement, weather: Judgement | None, rules: Rules) -> Judgement:
+    """A series' verdict with that on all series of its device together."""
+    if weather is None or own.ratio is None or weather.ratio is None:
+        return own
+    moved = f"{weather.ratio - 1:+.1%}"
+    if own.outcome == "SLOWER":
+        calm = abs(weather.ratio - 1) < rules.floor
+        return own if calm else replace(own, reason=f"{own.reason}, beside {moved} of all series together")
+    if weather.outcome in ("SLOWER", "FASTER") and own.outcome == "SAME":
+        both = _product(own, weather)
+        return replace(both, outcome=weather.outcome, reason=f"as all series together, {weather.reason}", q=weather.q)
+    if weather.outcome == "CANNOT TELL" and own.outcome != "CANNOT TELL":
+        reason = f"all series together are {moved} tonight: {weather.reason}"
+        return replace(_product(own, weather), outcome="CANNOT TELL", reason=reason)
+    return own
+
+
+def _product(own: Judgement, weather: Judgement) -> Judgement:
+    """Both ratios as one, their intervals joined as those of independent errors are."""
+    values = [(j.ratio, j.low, j.high) for j in (own, weather)]
+    logs = [(math.log(ratio), math.log(low), math.log(high)) for ratio, low, high in values if ratio and low and high]
+    middle = sum(m for m, _, _ in logs)
+    below, above = (math.hypot(*(log[side] - log[0] for log in logs)) for side in (1, 2))
+    return replace(own, ratio=math.exp(middle), low=math.exp(middle - below), high=math.exp(middle + above))
+
+
 def baselines(suite: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
     """Each series' level and spread before tonight; None where there are too few nights."""
     enough = [series for series in suite if len(series.nights) >= NIGHTS_NEEDED]
-    levels = [_level([night[0] for night in series.nights][-rules.window :], rules) for series in enough]
+    levels = [_level(series.firsts[-rules.window :], rules) for series in enough]
     drawn = moderated([spread(level) for level in levels])
     known = {series.series_id: _pinned(series, base) for series, base in zip(enough, drawn, strict=True)}
     return tuple(known.get(series.series_id) for series in suite)
@@ -149,9 +241,7 @@ def _steps(level: tuple[float, ...]) -> tuple[Change, ...]:
     return change_points(level)
 
 
-def night_share(
-    suite: Sequence[SeriesNights], bases: Sequence[Spread | None], reruns: Mapping[str, Sequence[float]]
-) -> float:
+def night_share(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], fresh: Fresh) -> float:
     """The share of the variance between nights that sessions of one night have in common, at its upper bound.
 
     More sessions do not average it out. It is what the variance between nights has beyond that between re-runs.
@@ -160,7 +250,7 @@ def night_share(
     groups = [
         (np.asarray(again) - np.median(again)) / base.sd
         for series, base in known
-        for again in (*(night[1:] for night in series.nights), reruns.get(series.series_id, ()))
+        for again in (*(night[1:] for night in series.nights), [*fresh.get(series.series_id, {}).values()])
         if len(again) > 1
     ]
     limit = _spike_limit(groups) if groups else 0.0
@@ -174,7 +264,7 @@ def night_share(
 
 def _spike_limit(groups: Sequence[NDArray[np.float64]]) -> float:
     """Beyond this distance from its night's median a re-run is a spike. Groups are small, so all are looked at."""
-    return OUTLIER * max(1.4826 * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
+    return OUTLIER * max(MAD * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
 
 
 @dataclass(frozen=True)
@@ -196,7 +286,7 @@ class _Doubt:
     q_faster: float
 
 
-def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float) -> _Evidence:
+def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float, least: float) -> _Evidence:
     variance = base.sd**2
     if again:
         fresh = _fresh(np.asarray(again), base.sd)
@@ -204,7 +294,7 @@ def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share:
         tonight = share * variance + (1 - share) * variance / fresh.size
     else:
         value, tonight = series.tonight, variance
-    error = math.sqrt(tonight + variance / base.n)
+    error = max(math.sqrt(tonight + variance / base.n), least)
     shift = value - base.centre
     t = shift / error
     return _Evidence(shift, error, base, len(again), float(stdtr(base.degrees, t)), float(stdtr(base.degrees, -t)))

@@ -16,7 +16,8 @@ RESOLUTION = 1e-4
 """Least standard deviation believed, in log units: below it lie clocks and rounding."""
 OUTLIER = 3.5
 """Robust standard deviations from the median beyond which a night is a spike and not noise."""
-_MAD = 1.4826
+MAD = 1.4826
+"""A normal distribution's standard deviation over its median distance from the centre."""
 _FEWEST_TO_TRIM = 5
 _FEWEST_TO_POOL = 5
 _MOST_DEGREES = 1000.0
@@ -32,12 +33,12 @@ class Spread:
     n: int
 
 
-def spread(nights: Sequence[float]) -> Spread:
-    """Centre and spread of one series on its own. Errors: ValueError without nights."""
+def spread(nights: Sequence[float], *, spikes: bool = False) -> Spread:
+    """Centre and spread of one series on its own, with its spikes or without. Errors: ValueError without nights."""
     values = np.asarray(nights, dtype=np.float64)
     if values.size == 0:
         raise ValueError("a spread needs at least one night")
-    kept = without_spikes(values)
+    kept = values if spikes else without_spikes(values)
     sd = float(kept.std(ddof=1)) if kept.size > 1 else math.nan
     return Spread(float(kept.mean()), max(sd, RESOLUTION) if kept.size > 1 else sd, kept.size - 1.0, kept.size)
 
@@ -47,7 +48,7 @@ def without_spikes(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if values.size < _FEWEST_TO_TRIM:
         return values
     distance = np.abs(values - np.median(values))
-    scale = max(_MAD * float(np.median(distance)), RESOLUTION)
+    scale = max(MAD * float(np.median(distance)), RESOLUTION)
     return values[distance <= OUTLIER * scale]
 
 

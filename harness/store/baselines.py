@@ -100,5 +100,5 @@ def earlier_on_line(run: RunEntry, runs: Sequence[RunEntry], repository: Reposit
 
 
 def _may_be_a_night_before(entry: RunEntry, run: RunEntry) -> bool:
-    alike = entry.device_class == run.device_class and not entry.imported and not entry.rerun_of
-    return alike and (entry.started, entry.run) < (run.started, run.run)
+    alike = entry.device_class == run.device_class
+    return alike and entry.is_night and (entry.started, entry.run) < (run.started, run.run)

@@ -28,6 +28,8 @@ from harness.store.schema import INDEX_SCHEMA, LLAMA_BENCH, META, METADATA, RECO
 
 FILE = "index.sqlite"
 ROOT_ID = ".index-id"
+EXPERIMENTS = ("ab", "profile", "reproduce")
+"""Commands whose runs are not held against others unasked: they answer a question of their own."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ def _put_run(connection: Connection, root: str, info: RunInfo, state: str) -> No
         "device_class": storable(info.fingerprint.device_class),
         "n_cases": len(info.cases),
         "rerun_of": next((text for name, text in info.notes if name == RERUN_NOTE), ""),
+        "experiment": next((word for word in info.command if word in EXPERIMENTS), ""),
     }
     if state:
         values["file_state"] = state

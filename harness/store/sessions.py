@@ -55,6 +55,12 @@ class RunEntry:
     commits: tuple[str, ...]
     rerun_of: str
     imported: bool
+    experiment: str = ""
+
+    @property
+    def is_night(self) -> bool:
+        """Whether others may be held against it unasked: measured here, no experiment, no re-run."""
+        return not (self.imported or self.rerun_of or self.experiment)
 
 
 def series(
@@ -114,6 +120,7 @@ def run_entries(index: Index) -> tuple[RunEntry, ...]:
             tuple(sorted(set(commits[run]), key=lambda commit: (-commits[run].count(commit), commit))),
             row.rerun_of,
             bool(row.imported_from),
+            row.experiment,
         )
         for run, row in last.items()
     )

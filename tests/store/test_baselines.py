@@ -35,8 +35,10 @@ def commit(folder: Path, name: str) -> None:
     git(folder, "tag", name)
 
 
-def run(day: int, commit: str, machine: str = "m", rerun_of: str = "", *, imported: bool = False) -> RunEntry:
-    return RunEntry(f"run-{day}", f"2026-01-{day:02}", "smoke", machine, (commit,), rerun_of, imported)
+def run(
+    day: int, commit: str, machine: str = "m", rerun_of: str = "", *, imported: bool = False, experiment: str = ""
+) -> RunEntry:
+    return RunEntry(f"run-{day}", f"2026-01-{day:02}", "smoke", machine, (commit,), rerun_of, imported, experiment)
 
 
 def names(entries: tuple[RunEntry, ...]) -> list[str]:
@@ -52,7 +54,9 @@ def test_the_nearest_ancestor_with_results_on_such_a_machine_is_the_baseline(rep
     assert "ancestor" in found.how
 
 
-def test_results_of_another_branch_another_machine_an_import_or_a_rerun_are_no_nights(repository: Repository) -> None:
+def test_results_of_another_branch_or_machine_imports_reruns_and_experiments_are_no_nights(
+    repository: Repository,
+) -> None:
     runs = [
         run(1, "a"),
         run(2, "x"),
@@ -60,6 +64,8 @@ def test_results_of_another_branch_another_machine_an_import_or_a_rerun_are_no_n
         run(4, "b", rerun_of="run-1"),
         run(5, "b", imported=True),
         run(6, "b"),
+        run(7, "b", experiment="profile"),
+        run(8, "b", experiment="ab"),
         run(9, "c"),
     ]
     assert names(earlier_on_line(runs[-1], runs, repository)) == ["run-1", "run-6"]

@@ -16,13 +16,15 @@ from harness.store.database import reading, writing
 from harness.store.index import Index, open_index
 from harness.store.runs import write_info, write_record
 from harness.store.schema import LLAMA_BENCH, META, RECORDS, RUNS, SERIES, SESSIONS
+from harness.store.sessions import run_entries
 
 
 def write_run(results: Path, run: str, *records: Record, **info: Any) -> Path:
     folder = results / run
     folder.mkdir(parents=True, exist_ok=True)
     cases = tuple(r.case for r in records)
-    write_info(folder, RunInfo(run, "smoke", "", (), f"{run[:10]}T00:00:00Z", cases, **info))
+    command = info.pop("command", ())
+    write_info(folder, RunInfo(run, "smoke", "", command, f"{run[:10]}T00:00:00Z", cases, **info))
     for made in records:
         write_record(folder, replace(made, run=run))
     return folder
@@ -54,6 +56,15 @@ def test_a_record_that_changes_replaces_itself_and_one_that_goes_is_gone(where: 
     next(folder.glob("case-*")).unlink()
     assert index.sync(results).n_removed == 1
     assert (count(index, RECORDS), count(index, SESSIONS), count(index, RUNS)) == (0, 0, 1)
+    index.close()
+
+
+def test_what_an_experiment_measured_is_no_night(where: str, tmp_path: Path) -> None:
+    for day, word in enumerate(("run", "ab", "profile", "reproduce"), start=1):
+        write_run(tmp_path / "r", f"2026-01-0{day}-{word}", record(), command=("harness", word, "smoke.yaml"))
+    index = open_index(where)
+    index.sync(tmp_path / "r")
+    assert [entry.run for entry in run_entries(index) if entry.is_night] == ["2026-01-01-run"]
     index.close()
 
 

@@ -1,6 +1,7 @@
 """Weights on several devices, each served by a backend of its own.
 
-A device is used from one thread alone, which for a `cpu:N` stays on that device's cores.
+What runs a program depends on its devices: CPUs alone run in one native call, CUDA devices alone keep values among
+themselves, any others have a thread each and pass values through the host's memory.
 """
 
 import os
@@ -17,13 +18,15 @@ from harness.core.backend import Borrows, Context, DeviceBackend, HoldsRows, Row
 from harness.core.compose.context import ComposedContext, Player
 from harness.core.compose.teams import Team
 from harness.core.options import Options
+from harness.core.plan.layout import kind_of
 from harness.core.plan.types import StoredTensor
 from harness.core.program.op import Program
-from harness.core.program.rendezvous import floats_alone_cross, lifetimes, turns
+from harness.core.program.rendezvous import lifetimes, turns
 from harness.core.program.segments import Script, scripts
 
 if TYPE_CHECKING:
     from harness.core.cpu import CpuBackend
+    from harness.core.cuda.backend import CudaBackend
 
 
 class ComposedBackend:
@@ -58,8 +61,20 @@ class ComposedBackend:
     def context(self, program: Program, options: Options) -> Context:
         """Errors: as a device's; what the others had made by then is freed."""
         found = scripts(program)
-        if all(script.device in self._teams for script in found) and floats_alone_cross(program):
+        kinds = {kind_of(script.device) for script in found}
+        if kinds == {"cpu"}:
             return self._together(program, found, options)
+        if kinds in ({"cuda"}, {"cuda-emulated"}):
+            return self._as_peers(program, found, options)
+        return self._through_the_host(program, found, options)
+
+    def close(self) -> None:
+        for thread in self._threads.values():
+            thread.shutdown()
+        for backend in self._backends.values():
+            backend.close()
+
+    def _through_the_host(self, program: Program, found: Sequence[Script], options: Options) -> Context:
         with ExitStack() as undo:
             players = []
             for script in found:
@@ -67,12 +82,6 @@ class ComposedBackend:
                 undo.callback(players[-1].segments.close)
             undo.pop_all()
         return ComposedContext(program, players)
-
-    def close(self) -> None:
-        for thread in self._threads.values():
-            thread.shutdown()
-        for backend in self._backends.values():
-            backend.close()
 
     def _player(self, script: Script, options: Options) -> Player:
         thread, chosen = self._threads[script.device], self._of_team(script.device, options)
@@ -94,6 +103,18 @@ class ComposedBackend:
             )
             members.append(made.result())
         return ContextTogether(program, order, members, options)
+
+    def _as_peers(self, program: Program, found: Sequence[Script], options: Options) -> Context:
+        from harness.core.compose.peers import ContextOfPeers  # noqa: PLC0415  CPU devices need none of it
+
+        order = turns(program, found)
+        members = [
+            cast("CudaBackend", self._backends[script.device]).member(
+                program, script, lifetimes(program, order, script.device), options
+            )
+            for script in found
+        ]
+        return ContextOfPeers(program, order, members)
 
     def _of_team(self, device: str, options: Options) -> Options:
         team = self._teams.get(device)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.backend import LogitsOf, Segments
+from harness.core.compose.batch import Batch
 from harness.core.compose.counts import counts_of_all_sizes
 from harness.core.compose.crossings import cross
 from harness.core.compose.exchange import Exchange, Stopped
@@ -29,24 +30,6 @@ class Player:
     ns_by_sizes: Counter[Sizes] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """One ubatch, of which the last `n_wanted` tokens' logits are asked for."""
-
-    tokens: NDArray[np.int32]
-    position: int
-    n_wanted: int
-
-    def n_tokens(self, step: Step) -> int:
-        """How many tokens the step has to deal with; none where it is for ubatches of other sizes."""
-        n = len(self.tokens) if step.all_tokens else self.n_wanted
-        return n if n in step.sizes else 0
-
-    def last(self, n: int) -> tuple[NDArray[np.int32], int]:
-        """The last `n` tokens and where they stand."""
-        return self.tokens[len(self.tokens) - n :], self.position + len(self.tokens) - n
-
-
 class ComposedContext:
     """See `harness.core.backend.Context`."""
 
@@ -56,15 +39,14 @@ class ComposedContext:
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> F32 | None:
         """One ubatch on all devices. The first device's error is raised once every device has stopped."""
-        n_wanted = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]
-        batch = _Batch(tokens, position, n_wanted)
+        batch = Batch.of(tokens, position, logits_of)
         exchange = Exchange(self._uses(batch))
         running = [player.thread.submit(_play, player, batch, exchange) for player in self._players]
         wait(running)
         errors = [error for future in running if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
             raise error
-        return exchange.take(self._logits) if n_wanted else None
+        return exchange.take(self._logits) if batch.n_wanted else None
 
     def expert_counts(self) -> NDArray[np.int64]:
         return counts_of_all_sizes(
@@ -82,7 +64,7 @@ class ComposedContext:
         for player in self._players:
             player.thread.submit(player.segments.close).result()
 
-    def _uses(self, batch: _Batch) -> Mapping[str, int]:
+    def _uses(self, batch: Batch) -> Mapping[str, int]:
         """How often each value is taken."""
         steps = (step for player in self._players for step in player.script.steps if batch.n_tokens(step))
         return Counter([self._logits, *(name for step in steps for name in _inputs(step))])
@@ -92,7 +74,7 @@ def _inputs(step: Step) -> tuple[str, ...]:
     return step.op.inputs if isinstance(step, Crossing) else step.inputs
 
 
-def _play(player: Player, batch: _Batch, exchange: Exchange) -> None:
+def _play(player: Player, batch: Batch, exchange: Exchange) -> None:
     """What one device's thread does for one ubatch."""
     try:
         for step in player.script.steps:

@@ -71,14 +71,18 @@ class ContextTogether:
 
     def _add_crossing(self, begin: tuple[Any, ...], op: Op) -> None:
         inputs, (_, output) = [self._at(name) for name in op.inputs], self._at(op.outputs[0])
-        if op.name == "reduce":
+        if self._values[op.outputs[0]].kind == "act":
+            self._native.gather_acts(*begin, inputs, output, op.params.get("n_slots", 1))
+        elif op.name == "reduce":
             self._native.reduce(*begin, inputs, output, op.params["wire"], op.params["residual"])
         else:
             self._native.gather(*begin, inputs, output)
 
     def _at(self, name: str) -> At:
-        """A value's device, and its buffer and columns."""
+        """A value's device, and its buffer, or handle where it is of experts, and columns."""
         value = self._values[name]
         member = self._members[self._index[value.device]]
+        if value.kind == "act":
+            return self._index[value.device], (member.act(name), value.columns)
         buffer = LOGITS if value.kind == "logits" else member.buffers.of[name]
         return self._index[value.device], (buffer, value.columns)

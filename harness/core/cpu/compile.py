@@ -11,6 +11,7 @@ from harness.core.cpu.native_module import native
 from harness.core.errors import UnsupportedError
 from harness.core.options import Options
 from harness.core.program.op import Op, Program
+from harness.core.program.segments import Script, Segment
 
 Matrices = Mapping[tuple[str, str], Any]
 Place = tuple[int, int]
@@ -52,9 +53,15 @@ class Compiler:
             raise UnsupportedError(f"the CPU backend has no operation {op.name}")
         adders[op.name](op)
 
-    def add_act(self, name: str) -> None:
-        """Room for activations that another device makes."""
-        self._handles[name] = self._context.act_from_outside(self.place(name))
+    def add_script(self, script: Script) -> None:
+        """The operations of all segments, and room for activations that other devices make. Errors: as `add`."""
+        kinds = {value.name: value.kind for value in script.program.values}
+        for step in script.steps:
+            if isinstance(step, Segment):
+                for op in step.ops:
+                    self.add(op)
+            elif kinds[output := step.op.outputs[0]] == "act":
+                self._handles[output] = self._context.act_from_outside(self.place(output))
 
     def handle(self, name: str) -> int:
         """What the native part calls a routing, or activations of experts."""

@@ -28,10 +28,12 @@ class CpuMember:
         with context_errors(options):
             self.native: Any = native_context(kernels, script.program, options, self.buffers)
             self._compiler = Compiler(self.native, script.program, self.buffers, matrices, options)
-            for segment in script.segments:
-                for op in segment.ops:
-                    self._compiler.add(op)
+            self._compiler.add_script(script)
             self.native.seal()
+
+    def act(self, name: str) -> int:
+        """What the native part calls activations of experts."""
+        return self._compiler.handle(name)
 
     def expert_counts(self) -> NDArray[np.int64]:
         """As `harness.core.backend.Segments`."""

@@ -12,7 +12,7 @@ from harness.core.cpu.context import context_errors, counted, native_context
 from harness.core.errors import SessionError
 from harness.core.options import Options
 from harness.core.program.op import Op
-from harness.core.program.segments import Crossing, Script, Segment
+from harness.core.program.segments import Script
 
 F32 = NDArray[np.float32]
 
@@ -30,9 +30,12 @@ class CpuSegments:
         with context_errors(options):
             self._native: Any = native_context(kernels, script.program, options, buffers)
             self._compiler = Compiler(self._native, script.program, buffers, matrices, options)
-            for step in script.steps:
-                self._add(step)
+            self._compiler.add_script(script)
             self._native.seal()
+        for segment in script.segments:
+            self._ends.append(self._ends[-1] + len(segment.ops))
+            for op in segment.ops:
+                self._note_routing(op)
 
     def run_segment(
         self, index: int, tokens: NDArray[np.int32], position: int, given: Mapping[str, F32]
@@ -56,15 +59,6 @@ class CpuSegments:
 
     def close(self) -> None:
         self._native = None
-
-    def _add(self, step: Segment | Crossing) -> None:
-        if isinstance(step, Segment):
-            for op in step.ops:
-                self._compiler.add(op)
-                self._note_routing(op)
-            self._ends.append(self._ends[-1] + len(step.ops))
-        elif self._values[step.op.outputs[0]].kind == "act":
-            self._compiler.add_act(step.op.outputs[0])
 
     def _note_routing(self, op: Op) -> None:
         """Activations lie in the order of their experts, so whoever reads or writes them needs the routing."""

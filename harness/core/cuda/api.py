@@ -64,6 +64,14 @@ class Graph(Protocol):
     def launch(self) -> None: ...
 
 
+class Marker(Protocol):
+    """A point in a device's work that other devices wait for."""
+
+    def record(self) -> None:
+        """From now on the point is behind everything enqueued so far. One that was never recorded has passed."""
+        ...
+
+
 class Device(Protocol):
     """One device with one stream."""
 
@@ -92,6 +100,18 @@ class Device(Protocol):
 
     def copy(self, to: Address, source: Address, n_bytes: int) -> None:
         """Enqueue a copy within this device or from another one's buffer."""
+        ...
+
+    def reach(self, other: "Device") -> None:
+        """Let copies from `other` take the straight way, where there is one. Errors: DeviceError for another kind."""
+        ...
+
+    def marker(self) -> Marker:
+        """A point of this device's work, not recorded yet."""
+        ...
+
+    def wait(self, marker: Marker) -> None:
+        """What is enqueued from now on runs once another device has passed the point; the host does not wait."""
         ...
 
     def launch(self, launch: Launch) -> None:

@@ -118,11 +118,12 @@ def _attention_slice(launches: Launches, op: Op, first: int, n_tokens: int, part
     keys = ("n_head", "n_head_kv", "head_dim", "head_dim_v", "window")
     n_head, n_head_kv, head_dim, head_dim_v, window = (int(op.params[key]) for key in keys)
     kv, n_chunks = launches.standing.kv[int(op.params["slot"])], launches.extent.n_chunks
-    q = launches.rooms.value(op.inputs[0])._replace(offset=first * n_head * head_dim * 4)
+    at = launches.rooms.value(op.inputs[0])
+    q = at._replace(offset=at.offset + first * n_head * head_dim * 4)
     before = first * n_head * head_dim_v
     results = [
-        at and at._replace(offset=at.offset + n_bytes)
-        for at, n_bytes in zip(to, (before * 4, before, before // 8), strict=True)
+        one and one._replace(offset=one.offset + n_bytes)
+        for one, n_bytes in zip(to, (before * 4, before, before // 8), strict=True)
     ]
     where = (integer(window), integer(first), launches.standing.position)
     sizes = [integer(n) for n in (n_head, n_head_kv, head_dim, head_dim_v)]

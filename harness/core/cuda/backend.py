@@ -1,6 +1,7 @@
 """The CUDA backend: weights in one device's memory and contexts that run programs on them."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,14 @@ from harness.core.backend import Rows
 from harness.core.cuda.api import Address, Buffer, Device
 from harness.core.cuda.borrowing import Borrowed, Borrowing
 from harness.core.cuda.context import CudaContext
+from harness.core.cuda.member import CudaMember
 from harness.core.cuda.segments import CudaSegments
 from harness.core.cuda.sources import formats
 from harness.core.cuda.weights import DeviceTensor
 from harness.core.errors import DeviceError, UnsupportedError
 from harness.core.options import Options
 from harness.core.plan.types import StoredTensor
-from harness.core.program.op import Program
+from harness.core.program.op import Op, Program
 from harness.core.program.segments import Script
 
 
@@ -55,6 +57,11 @@ class CudaBackend:
         if self._borrowing is None:
             self._borrowing = Borrowing(self._device, self._borrowed)
         return CudaSegments(self._device, script, options, self._weights, self._borrowing)
+
+    def member(self, program: Program, script: Script, lifetimes: Sequence[Op], options: Options) -> CudaMember:
+        """As `segments`, for a `program` of which CUDA devices alone have parts."""
+        self._drop_staging()
+        return CudaMember(self._device, program, script, lifetimes, options, self._weights)
 
     def close(self) -> None:
         self._drop_staging()

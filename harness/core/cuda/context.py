@@ -4,7 +4,7 @@ Prefill enqueues its launches; decoding replays a graph, captured once per KV bu
 and position are in device memory, so nothing in a captured launch is out of date at the next token.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,16 @@ OPS: Mapping[str, Callable[[Launches, Op], None]] = {
 class CudaContext:
     """See `harness.core.backend.Context`. `standing` and `rooms`: where the device keeps what runs read and write.
 
-    `wanted`: values that runs of the whole program leave quantised, or also quantised.
+    `wanted`: values that runs of the whole program leave quantised, or also quantised. `narrowed`: see `Rooms.narrow`.
     """
 
     def __init__(
-        self, device: Device, program: Program, options: Options, weights: Mapping[tuple[str, str], DeviceTensor]
+        self,
+        device: Device,
+        program: Program,
+        options: Options,
+        weights: Mapping[tuple[str, str], DeviceTensor],
+        narrowed: Collection[str] = (),
     ) -> None:
         unknown = sorted({op.name for op in program.ops} - OPS.keys() - OF_THE_HOST)
         if unknown:
@@ -54,13 +59,13 @@ class CudaContext:
         self._n_ctx = options.n_ctx
         self._counts_shape = _counts_shape(program)
         self.standing = _standing(device, program, options, self._counts_shape)
-        self.rooms = Rooms(device, program, options.ubatch)
+        self.rooms = Rooms(device, program, options.ubatch, narrowed)
         self._graphs: dict[tuple[int, int], Graph] = {}
         self._allocate_all(options.ubatch)
 
     def run(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> NDArray[np.float32] | None:
         """See `harness.core.backend.Context`."""
-        extent = self._enter(tokens, position, logits_of)
+        extent = self.enter(tokens, position, logits_of)
         if len(tokens) == 1:
             self._graph(extent).launch()
         else:
@@ -75,12 +80,12 @@ class CudaContext:
 
         Errors: DeviceError on an emulated device, whose time means nothing.
         """
-        extent = self._enter(tokens, position, logits_of)
+        extent = self.enter(tokens, position, logits_of)
         times = self._device.time_each([self._device.capture(own) for own in self.launches_by_op(extent)])
         return self._leave(extent.n_logits), np.array(times, np.int64)
 
-    def _enter(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> Extent:
-        """Tokens and position to the device."""
+    def enter(self, tokens: NDArray[np.int32], position: int, logits_of: LogitsOf) -> Extent:
+        """Tokens and position to the device; the extent of their run."""
         self._device.upload(self.standing.tokens, tokens.astype(np.int32))
         self._device.upload(self.standing.position, np.array([position], np.int32))
         n_logits = {"none": 0, "last": 1, "all": len(tokens)}[logits_of]

@@ -59,7 +59,8 @@ def logits(launches: Launches, op: Op) -> None:
     if n == 0:
         return
     first = launches.extent.n_tokens - n
-    h = launches.rooms.value(op.inputs[0])._replace(offset=first * output.columns * 4)
+    at = launches.rooms.value(op.inputs[0])
+    h = at._replace(offset=at.offset + first * output.columns * 4)
     y = logits_room(launches.rooms, n, n * output.rows * 4)
     launches.product(op, "output", launches.quantized(output, h, n), y, None, n)
 

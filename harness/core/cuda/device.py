@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda.api import Address, Argument, Buffer, Graph, KernelName, Launch, Properties
+from harness.core.cuda.api import (
+    Address,
+    Argument,
+    Buffer,
+    Device,
+    Graph,
+    KernelName,
+    Launch,
+    Marker,
+    Properties,
+)
 from harness.core.cuda.nvrtc import compile_kernel, nvrtc_version
 from harness.core.errors import DeviceError, OutOfMemoryError
 
@@ -33,6 +43,17 @@ class CudaBuffer:
     def address(self, offset: int) -> int:
         """The device pointer `offset` bytes in."""
         return int(self.memory.ptr) + offset
+
+
+@dataclass(eq=False)
+class CudaMarker:
+    """A point on a card's stream."""
+
+    event: Any  # cupy.cuda.Event
+    stream: Any  # cupy.cuda.Stream
+
+    def record(self) -> None:
+        self.event.record(self.stream)
 
 
 @dataclass(eq=False)
@@ -61,7 +82,7 @@ class CudaDevice:
 
     def __init__(self, index: int) -> None:
         self._cupy = _import_cupy()
-        self._index = index
+        self.index = index
         self._properties = self._read_properties()
         with self._errors("opening the device"), self._here():
             self._stream = self._cupy.cuda.Stream(non_blocking=True)
@@ -85,10 +106,10 @@ class CudaDevice:
             except self._cupy.cuda.memory.OutOfMemoryError as error:
                 free, total = self._cupy.cuda.runtime.memGetInfo()
                 raise OutOfMemoryError(
-                    f"{what} needs {n_bytes:,} bytes on cuda:{self._index}, where {free:,} of {total:,} are free; "
+                    f"{what} needs {n_bytes:,} bytes on cuda:{self.index}, where {free:,} of {total:,} are free; "
                     "use fewer layers, a smaller n_ctx or ubatch, n_cpu_moe, or more devices"
                 ) from error
-        return CudaBuffer(memory, n_bytes, self._index)
+        return CudaBuffer(memory, n_bytes, self.index)
 
     def prepare(self, kernels: Sequence[KernelName]) -> None:
         for kernel in kernels:
@@ -121,6 +142,29 @@ class CudaDevice:
         with self._errors("copying between devices"), self._here():
             addresses = (target.address(to.offset), target.device, origin.address(source.offset), origin.device)
             self._cupy.cuda.runtime.memcpyPeerAsync(*addresses, n_bytes, self._stream.ptr)
+
+    def reach(self, other: Device) -> None:
+        """Where a card cannot reach the other's memory the driver takes copies through pinned memory of the host."""
+        if not isinstance(other, CudaDevice):
+            raise DeviceError("a device of another kind was given to CUDA")
+        with self._errors(f"reaching cuda:{other.index}"), self._here():
+            if not self._cupy.cuda.runtime.deviceCanAccessPeer(self.index, other.index):
+                return
+            try:
+                self._cupy.cuda.runtime.deviceEnablePeerAccess(other.index)
+            except self._cupy.cuda.runtime.CUDARuntimeError as error:
+                if "PeerAccessAlreadyEnabled" not in str(error):  # by an earlier context of this process
+                    raise
+
+    def marker(self) -> CudaMarker:
+        with self._errors("making an event"), self._here():
+            return CudaMarker(self._cupy.cuda.Event(disable_timing=True), self._stream)
+
+    def wait(self, marker: Marker) -> None:
+        if not isinstance(marker, CudaMarker):
+            raise DeviceError("a point of another kind of device was given to CUDA")
+        with self._errors("waiting for another device"), self._here():
+            self._stream.wait_event(marker.event)
 
     def launch(self, launch: Launch) -> None:
         kernel = self._kernel(launch.kernel)
@@ -163,7 +207,7 @@ class CudaDevice:
     def clock_hz(self) -> int:
         """The clock the card boosts to."""
         with self._errors("asking for the clock"), self._here():
-            return 1000 * int(self._cupy.cuda.runtime.deviceGetAttribute(_CLOCK_RATE_KHZ, self._index))
+            return 1000 * int(self._cupy.cuda.runtime.deviceGetAttribute(_CLOCK_RATE_KHZ, self.index))
 
     def versions(self) -> str:
         """Of what lies between the kernels and the card, for reports."""
@@ -207,13 +251,13 @@ class CudaDevice:
     def _read_properties(self) -> Properties:
         with self._errors("looking for the device"):
             count = self._cupy.cuda.runtime.getDeviceCount()
-            if self._index >= count:
-                raise DeviceError(f"cuda:{self._index} does not exist: the driver counts {count} devices, from cuda:0")
-            found = self._cupy.cuda.runtime.getDeviceProperties(self._index)
+            if self.index >= count:
+                raise DeviceError(f"cuda:{self.index} does not exist: the driver counts {count} devices, from cuda:0")
+            found = self._cupy.cuda.runtime.getDeviceProperties(self.index)
         capability = 10 * found["major"] + found["minor"]
         if capability < OLDEST_CAPABILITY:
             raise DeviceError(
-                f"cuda:{self._index} has compute capability {found['major']}.{found['minor']}; "
+                f"cuda:{self.index} has compute capability {found['major']}.{found['minor']}; "
                 "these kernels need 7.5 (Turing) or newer; use device cpu:0"
             )
         name = found["name"].decode(errors="replace")
@@ -221,7 +265,7 @@ class CudaDevice:
 
     def _here(self) -> Any:
         """Makes this the current device of the calling thread."""
-        return self._cupy.cuda.Device(self._index)
+        return self._cupy.cuda.Device(self.index)
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
@@ -231,7 +275,7 @@ class CudaDevice:
             yield
         except (runtime, driver) as error:
             raise DeviceError(
-                f"cuda:{self._index} failed while {doing}: {error}; "
+                f"cuda:{self.index} failed while {doing}: {error}; "
                 "if it says the driver is insufficient, update it or install the CuPy for its CUDA version"
             ) from error
 

@@ -32,7 +32,7 @@ ffn_up_gate   (h)             -> act      weights: gate,up | gate_up           p
 copy          (v)             -> v'       params: source (device)             v moved to the op's device, or its own v
 gather        (v...)          -> v'       params: n_slots   columns side by side, within each of a token's slots
 reduce        (v...[, x])     -> v'       params: wire ("f32" | "f16" | "bf16"), residual (whether x is there)
-              partial sums, each rounded to the wire's type, added in ascending order; then x + the sum
+              partial sums, each rounded to the wire's type, added in ascending order; then x, of this device, + the sum
 
 The last three alone read other devices' values, and no backend has them: between them a device's ops are segments.
 

@@ -9,16 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.core.program.op import CROSSINGS, HAND_OUT, Op, Program
+from harness.core.program.op import HAND_OUT, Op, Program
 from harness.core.program.segments import Crossing, Script, Step
 
 BufferOf = Mapping[str, int]
-
-
-def floats_alone_cross(program: Program) -> bool:
-    """Whether devices can read each other's values: activations of experts lie in an order that each device chooses."""
-    kinds = {value.name: value.kind for value in program.values}
-    return all(kinds[op.outputs[0]] != "act" for op in program.ops if op.name in CROSSINGS)
 
 
 @dataclass(frozen=True)

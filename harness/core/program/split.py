@@ -63,11 +63,13 @@ def row_feed_forward(parts: Parts, x: Stream, part: DensePart | ExpertsPart, gro
         parts.moe_up_gate(share.device, h.at(share.device), routing.at(share.device), part, groups, share.count)
         for share in placed.shares
     ]
+    # Before activations arrive, since a CPU lays them out by expert, also where none are made.
+    routed = {share.device: routing.at(share.device) for share in placed.out_shares}
     act = _gathered(parts, found, part.top_k * part.n_ff, placed.main, part.top_k)
     rows = []
     for share in placed.out_shares:
         device = share.device
-        inputs = (device, act.at(device), routing.at(device))
+        inputs = (device, act.at(device), routed[device])
         rows.append(parts.moe_down(*inputs, part, groups, part.n_ff, columns=share.count))
     return _added(parts, rows, x, placed.main)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.core.compose import backend
+from harness.core.compose.backend import ComposedBackend
 from harness.core.compose.context import ComposedContext
 from harness.core.compose.together import ContextTogether
 from harness.core.cpu.native_module import native
@@ -24,6 +24,12 @@ SPLITS: list[dict[str, Any]] = [
     {"devices": THREE, "split_mode": "graph", "tensor_split": (1, 2, 1), "threads": 5},
     {"devices": THREE, "split_mode": "layer"},
     {"devices": TWO, "split_mode": "graph", "override_tensor": ((r"blk\.1\.attn", "cpu:1"),)},
+    {"devices": TWO, "split_mode": "row"},
+    {"devices": THREE, "split_mode": "row", "tensor_split": (1, 2, 1), "main_gpu": 1, "threads": 5},
+    {"devices": THREE, "split_mode": "row", "tensor_split": (0, 1, 1)},
+    {"devices": TWO, "split_mode": "row", "tensor_split": (1, 0), "main_gpu": 1, "moe_path": "per_expert"},
+    {"devices": TWO, "split_mode": "row", "fused_moe": False, "merge_up_gate": True, "layout": "packed"},
+    {"devices": THREE, "split_mode": "row", "override_tensor": ((r"blk\.1\.ffn_down", "cpu:2"),)},
 ]
 
 
@@ -42,18 +48,38 @@ def test_together_gives_the_bits_of_the_path_through_python(
 ) -> None:
     options = Options(**split, n_ctx=16, ubatch=4)
     found = logits(made(model), options, ContextTogether)
-    monkeypatch.setattr(backend, "floats_alone_cross", lambda _: False)
+    monkeypatch.setattr(ComposedBackend, "_together", ComposedBackend._through_the_host)
     expected = logits(made(model), options, ComposedContext)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
 
 
-def test_rows_of_dense_layers_run_together_and_those_of_experts_do_not(made: Any) -> None:
+@pytest.mark.parametrize(
+    ("down", "n_ff", "ubatch"), [("Q8_0", 96, 1), ("Q8_0", 288, 7), ("BF16", 96, 7), ("BF16", 288, 1), ("Q4_K", 768, 3)]
+)
+def test_activations_cross_as_floats_and_as_codes_of_any_width(
+    made: Any, down: str, n_ff: int, ubatch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 96 columns one device makes none, and multiplies its rows of down by all of them."""
+    formats = {"default": "Q8_0", "ffn_down": down}
+    path = made("qwen3moe", formats, n_layer=2, n_ff=n_ff, n_expert=5, top_k=3)
+    options = Options(devices=THREE, split_mode="row", tensor_split=(3, 1, 2), n_ctx=16, ubatch=ubatch)
+    found = logits(path, options, ContextTogether)
+    monkeypatch.setattr(ComposedBackend, "_together", ComposedBackend._through_the_host)
+    expected = logits(path, options, ComposedContext)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    alone, counts = logits(path, Options(n_ctx=16, ubatch=ubatch), object)
+    assert np.linalg.norm(found[0] - alone) / np.linalg.norm(alone) < 3e-2
+    np.testing.assert_array_equal(found[1], counts)
+
+
+@pytest.mark.parametrize("model", ["tiny-llama", "tiny-gpt-oss"])
+def test_rows_together_give_about_the_logits_of_one_device(made: Any, model: str) -> None:
     rows = Options(devices=TWO, split_mode="row", n_ctx=16, ubatch=4)
-    alone, _ = logits(made("tiny-llama"), Options(n_ctx=16, ubatch=4), object)
-    found, _ = logits(made("tiny-llama"), rows, ContextTogether)
+    alone, _ = logits(made(model), Options(n_ctx=16, ubatch=4), object)
+    found, _ = logits(made(model), rows, ContextTogether)
     assert np.linalg.norm(found - alone) / np.linalg.norm(alone) < 3e-2
-    logits(made("tiny-gpt-oss"), rows, ComposedContext)
 
 
 def test_tokens_that_do_not_fit_are_refused_and_the_next_ones_run(made: Any) -> None:
@@ -95,11 +121,18 @@ def test_no_thread_is_left_when_one_of_the_devices_has_no_memory(made: Any, monk
         (lambda e: e.reduce(0, True, [], [(1, (0, 8))], (0, 8), "f32", True), "nothing is reduced"),
         (lambda e: e.reduce(0, True, [], [(1, (0, 9))], (0, 8), "f32", False), "does not fit"),
         (lambda e: e.reduce(0, True, [], [(1, (0, 8))], (0, 8), "f8", False), "unknown choice"),
+        (lambda e: e.gather_acts(0, True, [], [], (0, 8), 2), "reads nothing"),
+        (lambda e: e.gather_acts(0, True, [], [(1, (0, 6))], (0, 8), 2), "not the output's"),
+        (lambda e: e.gather_acts(0, True, [], [(1, (0, 8))], (0, 8), 3), "no whole slots"),
+        (lambda e: e.gather_acts(0, True, [], [(1, (0, 8))], (0, 8), 0), "at least one slot"),
+        (lambda e: e.gather_acts(0, True, [], [(1, (-1, 8))], (0, 8), 2), "no such handle"),
     ],
 )
 def test_steps_that_do_not_fit_are_refused(call: Any, why: str) -> None:
     contexts = [
         native().Context(kernels="scalar", ubatch=4, n_ctx=8, n_vocab=16, n_threads=1, buffers=[8]) for _ in "ab"
     ]
+    for context in contexts:
+        context.act_from_outside((0, 8))
     with pytest.raises(ValueError, match=why):
         call(native().Ensemble(contexts))

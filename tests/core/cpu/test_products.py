@@ -19,7 +19,7 @@ SIZES = [(1, 1), (16, 1), (33, 1), (17, 2), (40, 7), (21, 12), (50, 33), (7, 64)
 
 def made_rows(name: str, n_rows: int, n_columns: int = 0) -> tuple[NDArray[np.uint8], int]:
     fmt = BY_NAME[name]
-    n_columns = n_columns or (768 if fmt.block == 256 else 96 if fmt.block == 32 else 83)
+    n_columns = n_columns or (768 if fmt.block == 256 else 608 if fmt.block == 32 else 83)
     return random_rows(fmt, n_rows, n_columns, np.random.default_rng(n_rows)), n_columns
 
 

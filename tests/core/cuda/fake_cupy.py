@@ -41,6 +41,7 @@ class FakeCupy:
         self.capability = (8, 6)
         self.free_bytes = 1 << 20
         self.opening_fails: Exception | None = None
+        self.peers_reach = True
         self.cuda = self._cuda()
 
     def RawModule(self, *, path: str) -> Any:
@@ -67,6 +68,8 @@ class FakeCupy:
             memcpyDeviceToHost=2,
             streamCaptureModeThreadLocal=1,
             deviceGetAttribute=lambda attribute, _index: {13: 1_700_000}[attribute],
+            deviceCanAccessPeer=lambda _index, _peer: int(self.peers_reach),
+            deviceEnablePeerAccess=self._enable_peer,
             driverGetVersion=lambda: 13000,
             memcpyAsync=self._copy,
             memcpyPeerAsync=lambda to, _to, source, _from, n, _stream: self._copy(to, source, n, 3, 0),
@@ -82,6 +85,11 @@ class FakeCupy:
             Event=lambda disable_timing=False: _Event(self.log, disable_timing),
             get_elapsed_time=lambda _start, _end: 0.25,
         )
+
+    def _enable_peer(self, peer: int) -> None:
+        if ("peer", peer) in self.log:
+            raise CUDARuntimeError("cudaErrorPeerAccessAlreadyEnabled: peer access is already enabled")
+        self.log.append(("peer", peer))
 
     def _count(self) -> int:
         if self.opening_fails is not None:
@@ -113,14 +121,14 @@ class _Event:
     def __init__(self, log: Log, disable_timing: bool) -> None:
         self.is_timed = not disable_timing
         self._log = log
-        self._number = sum(entry[0] == "event" for entry in log)
-        log.append(("event", self._number))
+        self.number = sum(entry[0] == "event" for entry in log)
+        log.append(("event", self.number))
 
     def record(self, _stream: Any) -> None:
-        self._log.append(("record", self._number))
+        self._log.append(("record", self.number))
 
     def synchronize(self) -> None:
-        self._log.append(("wait for", self._number))
+        self._log.append(("wait for", self.number))
 
 
 class _Stream(_Entered):
@@ -132,6 +140,9 @@ class _Stream(_Entered):
 
     def synchronize(self) -> None:
         self._log.append(("synchronize",))
+
+    def wait_event(self, event: _Event) -> None:
+        self._log.append(("stream waits for", event.number))
 
     def begin_capture(self, mode: int) -> None:
         self._log.append(("begin capture", mode))

@@ -25,6 +25,7 @@ HELD = {
     "stream": "cuda.Stream",
     "self._graph": "cuda.Graph",
     "stage.event": "cuda.Event",
+    "self.event": "cuda.Event",
     "start": "cuda.Event",
     "end": "cuda.Event",
     "stage.memory": "cuda.PinnedMemoryPointer",
@@ -204,6 +205,55 @@ def test_only_downloads_and_synchronisation_wait(cupy: FakeCupy) -> None:
     assert ("synchronize",) not in cupy.log
     device.download(Address(device.allocate(8, "z")), 8)
     assert cupy.log[-1] == ("synchronize",)
+
+
+def test_devices_wait_for_each_other_by_events_and_the_host_does_not(cupy: FakeCupy) -> None:
+    cupy.n_devices = 2
+    first, second = CudaDevice(0), CudaDevice(1)
+    cupy.log.clear()
+    marker = first.marker()
+    marker.record()
+    second.wait(marker)
+    assert cupy.log == [("event", 0), ("record", 0), ("stream waits for", 0)]
+
+
+def test_peers_are_reached_once_and_where_they_can_be(cupy: FakeCupy) -> None:
+    cupy.n_devices = 2
+    first, second = CudaDevice(0), CudaDevice(1)
+    first.reach(second)
+    first.reach(second)  # a later context of this process
+    assert [entry for entry in cupy.log if entry[0] == "peer"] == [("peer", 1)]
+    cupy.peers_reach = False
+    second.reach(first)
+    assert [entry for entry in cupy.log if entry[0] == "peer"] == [("peer", 1)]
+
+
+def test_a_peer_that_cannot_be_opened_is_one_sentence(cupy: FakeCupy, monkeypatch: pytest.MonkeyPatch) -> None:
+    cupy.n_devices = 2
+
+    def fail(_peer: int) -> None:
+        raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+
+    monkeypatch.setattr(cupy.cuda.runtime, "deviceEnablePeerAccess", fail)
+    with pytest.raises(DeviceError, match="cuda:0 failed while reaching cuda:1: cudaErrorInvalidDevice"):
+        CudaDevice(0).reach(CudaDevice(1))
+
+
+def test_copies_between_devices_name_both(cupy: FakeCupy) -> None:
+    cupy.n_devices = 2
+    first, second = CudaDevice(0), CudaDevice(1)
+    source, to = Address(first.allocate(16, "source")), Address(second.allocate(16, "to"), 4)
+    first.upload(source, np.arange(3, dtype=np.int32))
+    second.copy(to, source, 12)
+    assert cupy.log[-1] == ("copy", 3, 12)
+    assert second.download(to, 12).view(np.int32).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("call", ["reach", "wait"])
+def test_devices_of_another_kind_are_refused(call: str, cupy: FakeCupy) -> None:
+    del cupy
+    with pytest.raises(DeviceError, match="of another kind"):
+        getattr(CudaDevice(0), call)(object())
 
 
 def test_a_launch_passes_pointers_as_eight_bytes_and_numbers_in_their_own_type(cupy: FakeCupy) -> None:

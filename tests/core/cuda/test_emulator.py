@@ -240,3 +240,42 @@ def test_copies_stay_inside_buffers() -> None:
         device.upload(Address(buffer, 60), np.zeros(8, np.uint8))
     with pytest.raises(DeviceError, match="outside a device buffer of 64"):
         device.download(Address(buffer, 0), 65)
+
+
+def test_what_waits_for_a_marker_runs_behind_what_came_before_it_and_no_more() -> None:
+    first, second = EmulatedDevice(), EmulatedDevice()
+    there, here = Address(first.allocate(4, "there")), Address(second.allocate(4, "here"))
+    marker = first.marker()
+    first.upload(there, np.array([1], np.int32))
+    marker.record()
+    second.wait(marker)
+    second.copy(here, there, 4)
+    first.upload(there, np.array([2], np.int32))
+    marker.record()  # the wait above is for the point as it was then
+    assert second.download(here, 4).view(np.int32) == 1
+    second.wait(marker)
+    second.copy(here, there, 4)
+    assert second.download(here, 4).view(np.int32) == 2
+
+
+def test_without_a_wait_another_device_has_done_nothing_and_an_unrecorded_marker_has_passed() -> None:
+    first, second = EmulatedDevice(), EmulatedDevice()
+    there, here = Address(first.allocate(4, "there")), Address(second.allocate(4, "here"))
+    first.upload(there, np.array([1], np.int32))
+    second.wait(first.marker())
+    second.copy(here, there, 4)
+    assert second.download(here, 4).view(np.int32) == -1  # poison
+
+
+@pytest.mark.parametrize("call", ["reach", "wait"])
+def test_devices_of_another_kind_are_refused(call: str) -> None:
+    with pytest.raises(DeviceError, match="of another kind"):
+        getattr(EmulatedDevice(), call)(object())
+
+
+def test_a_kernel_is_not_given_memory_of_another_device(sources: Path) -> None:
+    """A card that cannot reach the other one would fail; copies take any way there is."""
+    device, other = EmulatedDevice(sources=sources), EmulatedDevice(sources=sources)
+    args = (Address(device.allocate(128, "values")), np.float32(2.0), Address(other.allocate(4, "shift")))
+    with pytest.raises(DeviceError, match="scale was given memory of another device"):
+        device.launch(Launch(KernelName("probes", "scale"), (1, 1, 1), 32, args))

@@ -108,6 +108,18 @@ def test_no_token_is_dropped_before_the_last_keys_are_stored(program: Any, optio
         assert all(step.all_tokens for step in script.segments if any(op.name == "qkv" for op in step.ops))
 
 
+@pytest.mark.parametrize("n_devices", [2, 3])
+def test_activations_cross_for_the_tokens_they_were_made_for(program: Any, n_devices: int) -> None:
+    """They lie by expert, so that a reader of fewer tokens would find other pairs in its places."""
+    made = program(split_mode="row", devices=tuple(f"cpu:{i}" for i in range(n_devices)))
+    steps = [step for script in scripts(made) for step in script.steps]
+    all_tokens = {op.outputs[0]: step.all_tokens for step in steps for op in _ops(step)}
+    acts = {value.name for value in made.values if value.kind == "act"}
+    readers = [op for op in made.ops if acts.intersection(op.inputs)]
+    assert {op.name for op in readers} == {"gather", "copy", "moe_down"}
+    assert all(all_tokens[op.outputs[0]] == all_tokens[name] for op in readers for name in acts.intersection(op.inputs))
+
+
 def test_slots_of_a_script_are_numbered_from_0(program: Any) -> None:
     first, second = scripts(program(split_mode="layer"))
     for script, n_layers in ((first, 2), (second, 1)):

@@ -126,7 +126,7 @@ class Context {
   void ffn_up_gate(const Weight& gate, const Weight& up, const FeedForwardParams& params, At h, At y) {
     program_.add<FfnUpGate>(program_.workspace(), GateUp{gate, up, {}, {}}, params, at(h), at(y));
   }
-  /// Room for activations that another device makes; returns their handle.
+  /// Room for activations that other devices make; returns their handle.
   std::size_t act_from_outside(At act) {
     program_.add_act(act.first, act.second);
     return n_acts_++;
@@ -225,6 +225,13 @@ class Contexts {
   void gather(std::size_t program, bool all_tokens, const Waits& waits, const std::vector<Source>& inputs, At output) {
     ensemble_.add(program, all_tokens, listed(waits), Gather{all(inputs), one({program, output})});
   }
+  /// Activations are named by their handles; a copy is of one slot that takes all columns.
+  void gather_acts(std::size_t program, bool all_tokens, const Waits& waits, const std::vector<Source>& inputs,
+                   At output, std::int64_t slots) {
+    std::vector<ActPlace> found;
+    for (const auto& [from, act] : inputs) found.push_back(act_at(from, act));
+    ensemble_.add(program, all_tokens, listed(waits), GatherActs{found, act_at(program, output), slots});
+  }
   void reduce(std::size_t program, bool all_tokens, const Waits& waits, const std::vector<Source>& inputs, At output,
               const std::string& wire, bool residual) {
     const auto kind = one_of<Wire>(wire, {{"f32", Wire::f32}, {"f16", Wire::f16}, {"bf16", Wire::bf16}});
@@ -257,6 +264,10 @@ class Contexts {
     const auto& [program, at] = source;
     if (at.first < 0) return {program, true, {nullptr, at.second}};
     return {program, false, ensemble_.program(program).value(at.first, at.second)};
+  }
+  ActPlace act_at(std::size_t program, At act) const {
+    if (act.first < 0) throw std::invalid_argument("activations have no such handle");
+    return {program, &ensemble_.program(program).act(static_cast<std::size_t>(act.first)), act.second};
   }
   std::vector<Place> all(const std::vector<Source>& sources) const {
     std::vector<Place> found;
@@ -363,6 +374,8 @@ void bind(nb::module_& m) {
            nb::arg("last"))
       .def("gather", &Contexts::gather, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"), nb::arg("inputs"),
            nb::arg("output"))
+      .def("gather_acts", &Contexts::gather_acts, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"),
+           nb::arg("inputs"), nb::arg("output"), nb::arg("slots"))
       .def("reduce", &Contexts::reduce, nb::arg("program"), nb::arg("all_tokens"), nb::arg("waits"), nb::arg("inputs"),
            nb::arg("output"), nb::arg("wire"), nb::arg("residual"))
       .def("run", &Contexts::run, nb::arg("ids"), nb::arg("position"), nb::arg("logits").none());

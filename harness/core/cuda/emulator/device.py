@@ -1,6 +1,7 @@
 """Device `cuda-emulated:N`: runs kernels on the CPU. Right or wrong is what it shows; its time means nothing.
 
-Its stream is lazy: nothing runs before `synchronize`, so host code that forgets to wait reads poison.
+Its stream is lazy: nothing runs before `synchronize`, or before another device waits for it, so host code that forgets
+to wait reads poison.
 """
 
 import ctypes
@@ -14,7 +15,17 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.cuda.api import Address, Argument, Buffer, Graph, KernelName, Launch, Properties
+from harness.core.cuda.api import (
+    Address,
+    Argument,
+    Buffer,
+    Device,
+    Graph,
+    KernelName,
+    Launch,
+    Marker,
+    Properties,
+)
 from harness.core.cuda.emulator.library import KernelLibrary
 from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError, OutOfMemoryError
@@ -38,12 +49,13 @@ class EmulatedBuffer:
     memory: NDArray[np.uint8]
     first: int
     n_bytes: int
+    device: "EmulatedDevice"
 
     @classmethod
-    def of(cls, n_bytes: int) -> "EmulatedBuffer":
+    def of(cls, n_bytes: int, device: "EmulatedDevice") -> "EmulatedBuffer":
         """Room for `n_bytes`."""
         memory = np.full(n_bytes + 3 * GUARD_BYTES, POISON, np.uint8)
-        return cls(memory, GUARD_BYTES + -memory.ctypes.data % GUARD_BYTES, n_bytes)
+        return cls(memory, GUARD_BYTES + -memory.ctypes.data % GUARD_BYTES, n_bytes, device)
 
     @property
     def address(self) -> int:
@@ -76,6 +88,17 @@ class EmulatedGraph:
             self._device.launch(launch)
 
 
+class EmulatedMarker:
+    """So many pieces of a device's work, counted from its first."""
+
+    def __init__(self, device: "EmulatedDevice") -> None:
+        self.device = device
+        self.n_before = 0
+
+    def record(self) -> None:
+        self.n_before = self.device.n_enqueued
+
+
 class EmulatedDevice:
     """One emulated card. `checked` watches every access; `sources` may hold kernels with a bug planted, for tests."""
 
@@ -94,6 +117,8 @@ class EmulatedDevice:
         self._memory_bytes = memory_bytes
         self._used = 0
         self._pending: deque[Callable[[], None]] = deque()
+        self.n_enqueued = 0
+        self._n_done = 0
 
     @property
     def properties(self) -> Properties:
@@ -110,7 +135,7 @@ class EmulatedDevice:
                 "use fewer layers, a smaller n_ctx or ubatch, or n_cpu_moe"
             )
         self._used += n_bytes
-        buffer = EmulatedBuffer.of(n_bytes)
+        buffer = EmulatedBuffer.of(n_bytes, self)
         self._library.note_allocation(buffer.address, n_bytes)
         finalize(buffer, self._release, buffer.address, n_bytes)
         return buffer
@@ -125,7 +150,7 @@ class EmulatedDevice:
     def upload(self, to: Address, data: NDArray[np.generic]) -> None:
         taken = np.ascontiguousarray(data).view(np.uint8).ravel().copy()
         target = _emulated(to.buffer).bytes(to.offset, taken.size)
-        self._pending.append(lambda: np.copyto(target, taken))
+        self._enqueue(lambda: np.copyto(target, taken))
 
     def download(self, source: Address, n_bytes: int) -> NDArray[np.uint8]:
         self.synchronize()
@@ -134,19 +159,40 @@ class EmulatedDevice:
     def copy(self, to: Address, source: Address, n_bytes: int) -> None:
         target = _emulated(to.buffer).bytes(to.offset, n_bytes)
         origin = _emulated(source.buffer).bytes(source.offset, n_bytes)
-        self._pending.append(lambda: np.copyto(target, origin))
+        self._enqueue(lambda: np.copyto(target, origin))
+
+    def reach(self, other: Device) -> None:
+        if not isinstance(other, EmulatedDevice):
+            raise DeviceError("a device of another kind was given to the emulator")
+
+    def marker(self) -> EmulatedMarker:
+        return EmulatedMarker(self)
+
+    def wait(self, marker: Marker) -> None:
+        if not isinstance(marker, EmulatedMarker):
+            raise DeviceError("a point of another kind of device was given to the emulator")
+        other, n_before = marker.device, marker.n_before  # as they are now: the marker may be recorded again
+        self._enqueue(lambda: other.run_until(n_before))
 
     def launch(self, launch: Launch) -> None:
         entry = self._library.entry(launch.kernel)
+        if any(isinstance(each, Address) and _emulated(each.buffer).device is not self for each in launch.args):
+            raise DeviceError(f"kernel {launch.kernel.entry} was given memory of another device")
         arguments = [_c_argument(argument) for argument in launch.args]
-        self._pending.append(lambda: self._run(entry, launch, arguments))
+        self._enqueue(lambda: self._run(entry, launch, arguments))
 
     def capture(self, launches: Sequence[Launch]) -> EmulatedGraph:
         return EmulatedGraph(self, launches)
 
     def synchronize(self) -> None:
-        while self._pending:
-            self._pending.popleft()()
+        self.run_until(self.n_enqueued)
+
+    def run_until(self, n_done: int) -> None:
+        """Work, unless the device has come so far already."""
+        while self._n_done < n_done:
+            work = self._pending.popleft()
+            self._n_done += 1
+            work()
 
     def time_each(self, graphs: Sequence[Graph]) -> list[int]:
         """Refused. Errors: DeviceError."""
@@ -160,7 +206,15 @@ class EmulatedDevice:
         return self._library.take_reports()
 
     def close(self) -> None:
+        self._drop()
+
+    def _enqueue(self, work: Callable[[], None]) -> None:
+        self._pending.append(work)
+        self.n_enqueued += 1
+
+    def _drop(self) -> None:
         self._pending.clear()
+        self._n_done = self.n_enqueued
 
     def _run(
         self, entry: "ctypes._NamedFuncPointer", launch: Launch, arguments: "list[ctypes._SimpleCData[int]]"
@@ -169,7 +223,7 @@ class EmulatedDevice:
         grid, block = (ctypes.c_uint * 3)(*launch.grid), (ctypes.c_uint * 3)(launch.threads, 1, 1)
         self._seed += 1
         if entry(pointers, grid, block, 0, int(self._schedule), self._seed):
-            self._pending.clear()
+            self._drop()
             raise DeviceError(f"kernel {launch.kernel.entry} failed: {self._library.error()}")
         touched = [_emulated(argument.buffer) for argument in launch.args if isinstance(argument, Address)]
         if not all(buffer.is_intact for buffer in touched):

@@ -56,7 +56,8 @@ Held weight(Chance& chance, const FormatInfo& format, Extent extent) {
   const std::int64_t columns = std::clamp<std::int64_t>(extent.columns, 0, 1 << 20);
   const bool packed = store_of(format) != Store::none && chance.one_in(2);
   Held held;
-  held.matrix = std::make_shared<Matrix>(format, extent, chance.hostile(format.row_bytes(columns)), packed);
+  held.matrix = std::make_shared<Matrix>(format, extent, chance.hostile(format.row_bytes(columns)), packed,
+                                         packed && chance.one_in(2));
   if (held.matrix->size() > static_cast<std::size_t>(kMostBytes) || chance.one_in(50)) return held;
   if (packed || chance.one_in(3)) {
     held.matrix->allocate();

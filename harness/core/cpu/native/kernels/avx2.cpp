@@ -12,6 +12,9 @@ namespace avx2 {
 
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 6;
+constexpr int kQueries = 4;
+constexpr int kKeyTiles = 1;
+constexpr int kValueVectors = 1;
 
 #include "kernels/table.inc"
 

@@ -12,6 +12,9 @@ namespace avx512 {
 
 constexpr int kPanels = 2;
 constexpr int kTileTokens = 8;
+constexpr int kQueries = 8;
+constexpr int kKeyTiles = 2;
+constexpr int kValueVectors = 2;
 
 #include "kernels/table.inc"
 

@@ -128,7 +128,9 @@ using Product = void (*)(const Panel* panels, const Tile& tile, std::int64_t blo
                          std::int64_t out_stride);
 
 /// Adds nothing up before: out[token][16] = 16 packed rows x a tile of at most kStreamTokens, all `blocks` of them.
-using StreamProduct = void (*)(const std::uint8_t* group, const Tile& tile, std::int64_t blocks, float* out);
+/// `after` is the group that will be read next, so that memory can be asked for it.
+using StreamProduct = void (*)(const std::uint8_t* group, const std::uint8_t* after, const Tile& tile,
+                               std::int64_t blocks, float* out);
 inline constexpr int kStreamTokens = 4;  // up to here decoding a stream once per product beats making a panel
 
 /// Blocks first .. first + count of a packed group of `blocks`, as a panel in memory the caller provides.

@@ -15,6 +15,9 @@ namespace scalar {
 
 constexpr int kPanels = 1;
 constexpr int kTileTokens = 4;
+constexpr int kQueries = 4;
+constexpr int kKeyTiles = 1;
+constexpr int kValueVectors = 1;
 
 #include "kernels/table.inc"
 

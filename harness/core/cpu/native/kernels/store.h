@@ -1,9 +1,11 @@
 // Packed layouts: how 16 rows of a weight lie in memory when they are re-laid for the kernels, one linear stream.
 //
 //   group   row    [16] float d, for formats whose rows begin with one
-//           supers [columns / 256][16] float16 d (then [16] dmin), for formats of 256-blocks
+//           strips of 16 blocks, the last perhaps shorter
+//   strip   supers [blocks / 8][16] float16 d (then [16] dmin), for formats of 256-blocks
 //           scales [blocks][bytes of 16 rows], padded to 64 bytes
 //           body   [blocks][vectors of 64 bytes]: dword r of every vector belongs to row r
+// Scales lie close to their codes, so that a product reads one stream and not two, which memory is slower with.
 // Every byte belongs to one row, so rows may be placed in any order and by several threads at once. A row that is not
 // there is all zeros. Body vectors by planes, j being the vector of codes (columns 4j .. 4j+3 in the format's order):
 //   bytes         8 vectors: code + bias
@@ -165,21 +167,31 @@ constexpr int super_bytes(ScaleForm form) {
 /// Bytes that all columns of 16 rows have in common.
 constexpr int whole_row_bytes(ScaleForm form) { return form == ScaleForm::row_tables ? 64 : 0; }
 
-/// Where the parts of a group of 16 rows begin.
-struct StoreExtent {
-  std::int64_t supers;
+inline constexpr std::int64_t kStripBlocks = 16;  // two super-blocks, whose scales are whole cache lines
+
+/// Where the parts of a strip begin, counted from its start, where its supers are.
+struct StripExtent {
   std::int64_t scales;
   std::int64_t body;
   std::int64_t bytes;
 };
 
-constexpr StoreExtent store_extent(Store store, std::int64_t blocks) {
+constexpr StripExtent strip_extent(Store store, std::int64_t blocks) {
   const StoreShape shape = store_shape(store);
-  const std::int64_t supers = whole_row_bytes(shape.scales);
-  const std::int64_t scales = supers + blocks / 8 * super_bytes(shape.scales);
+  const std::int64_t scales = blocks / 8 * super_bytes(shape.scales);
   const std::int64_t end = scales + blocks * scale_bytes(shape.scales, shape_of(shape.kind).groups);
   const std::int64_t body = (end + 63) / 64 * 64;
-  return {supers, scales, body, body + blocks * body_bytes(shape.planes)};
+  return {scales, body, body + blocks * body_bytes(shape.planes)};
+}
+
+/// Where the strip of block `block` begins, counted from the group's start.
+constexpr std::int64_t strip_start(Store store, std::int64_t block) {
+  return whole_row_bytes(store_shape(store).scales) + block / kStripBlocks * strip_extent(store, kStripBlocks).bytes;
+}
+
+/// Bytes of a group of 16 rows.
+constexpr std::int64_t group_bytes(Store store, std::int64_t blocks) {
+  return strip_start(store, blocks) + strip_extent(store, blocks % kStripBlocks).bytes;
 }
 
 /// A scale's byte where it chooses a table too: (byte & mask) - minus is the scale; where bit `first` of it is set, the

@@ -36,6 +36,11 @@ void add_partial(const float* partial, bool first, std::int64_t n, float* out) {
   }
 }
 
+void copy_row(const QuantisedRows& from, std::int64_t row, const QuantisedRows& to) {
+  std::copy(from.codes_of(row), from.codes_of(row + 1), to.codes_of(row));
+  std::copy(from.scales_of(row), from.scales_of(row + 1), to.scales_of(row));
+}
+
 auto adder(Wire wire) {
   switch (wire) {
     case Wire::f16:
@@ -56,8 +61,7 @@ Ensemble::Ensemble(std::vector<Program*> programs)
   for (Program* program : programs) programs_.push_back({program, {}, 0, {}});
 }
 
-void Ensemble::add(std::size_t index, bool all_tokens, std::vector<Wait> waits,
-                   std::variant<Part, Gather, Reduce> work) {
+void Ensemble::add(std::size_t index, bool all_tokens, std::vector<Wait> waits, Work work) {
   Member& member = programs_.at(index);
   for (const Wait& wait : waits) {
     if (wait.program >= programs_.size() || wait.program == index) {
@@ -73,6 +77,8 @@ void Ensemble::add(std::size_t index, bool all_tokens, std::vector<Wait> waits,
     std::int64_t columns = 0;
     for (const Place& input : gather->inputs) columns += input.value.columns;
     if (columns != gather->output.value.columns) throw std::invalid_argument("gathered columns are not the output's");
+  } else if (const auto* acts = std::get_if<GatherActs>(&work)) {
+    check_acts(index, *acts);
   } else {
     const Reduce& reduce = std::get<Reduce>(work);
     check_crossing(index, reduce.inputs, reduce.output);
@@ -105,6 +111,22 @@ void Ensemble::check_crossing(std::size_t index, const std::vector<Place>& input
   if (!output.logits) check(output);
 }
 
+void Ensemble::check_acts(std::size_t index, const GatherActs& gather) {
+  if (gather.inputs.empty()) throw std::invalid_argument("a crossing reads nothing");
+  if (gather.output.program != index) throw std::invalid_argument("a crossing writes into another program");
+  if (gather.slots < 1) throw std::invalid_argument("a token has at least one slot");
+  const std::int64_t unit = gather.slots * (gather.output.act->quantised ? kBlock : 1);
+  std::int64_t columns = 0;
+  for (const ActPlace& input : gather.inputs) {
+    if (input.columns < 1 || input.columns % unit != 0) throw std::invalid_argument("activations have no whole slots");
+    if (input.act->quantised && (gather.inputs.size() > 1 || !gather.output.act->quantised)) {
+      throw std::invalid_argument("codes are copied to where codes are read, and never gathered");
+    }
+    columns += input.columns;
+  }
+  if (columns != gather.output.columns) throw std::invalid_argument("gathered columns are not the output's");
+}
+
 void Ensemble::run(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs, float* logits) {
   for (Member& member : programs_) {
     member.program->check(ids, position, outputs);
@@ -132,6 +154,8 @@ void Ensemble::play(std::size_t index, const Step& step, std::int64_t outputs) {
           member.program->run_operations(worker, part->first, part->last, own, range);
         } else if (const auto* gather = std::get_if<Gather>(&next.work)) {
           cross(worker, *gather, step, range);
+        } else if (const auto* acts = std::get_if<GatherActs>(&next.work)) {
+          cross(worker, *acts, range);
         } else {
           cross(worker, std::get<Reduce>(next.work), step, range);
         }
@@ -161,6 +185,30 @@ void Ensemble::cross(Worker& worker, const Gather& gather, const Step& step, con
     for (const Place& input : gather.inputs) {
       const float* from = source(input, token, range);
       out = std::copy(from, from + input.value.columns, out);
+    }
+  });
+}
+
+void Ensemble::cross(Worker& worker, const GatherActs& gather, const Range& range) const {
+  const Kernels& kernels = programs_[gather.output.program].program->workspace().kernels();
+  const std::int64_t pairs = range.count * gather.slots;
+  const std::int64_t columns = gather.output.columns / gather.slots;
+  const Act& out = *gather.output.act;
+  const QuantisedRows rows = out.rows(pairs, columns);
+  const Act& first = *gather.inputs.front().act;
+  const QuantisedRows codes = first.rows(pairs, columns);
+  worker.for_each(pairs, [&](std::int64_t place) {
+    if (first.quantised) return copy_row(codes, place, rows);
+    std::int64_t column = 0;
+    for (const ActPlace& input : gather.inputs) {
+      const std::int64_t n = input.columns / gather.slots;
+      const float* from = input.act->floats() + place * n;
+      if (out.quantised) {
+        kernels.quantise(from, n, rows.codes_of(place) + column, rows.scales_of(place) + column / kBlock);
+      } else {
+        std::copy(from, from + n, out.floats() + place * columns + column);
+      }
+      column += n;
     }
   });
 }

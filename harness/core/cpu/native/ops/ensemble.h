@@ -42,6 +42,21 @@ struct Gather {
   Place output;
 };
 
+/// Activations of experts that one program has: `columns` numbers a token, its pairs side by side.
+struct ActPlace {
+  std::size_t program;
+  const Act* act;
+  std::int64_t columns;
+};
+
+/// As Gather, within each of a token's `slots` pairs. All programs route all tokens to the same bits and sort their
+/// pairs by one rule, so a pair has the same place in each of them. Floats are quantised where the output is.
+struct GatherActs {
+  std::vector<ActPlace> inputs;
+  ActPlace output;
+  std::int64_t slots;
+};
+
 /// Partial sums, each rounded to the wire's type, added in ascending order; then, with `residual`, the last input.
 struct Reduce {
   std::vector<Place> inputs;
@@ -50,20 +65,22 @@ struct Reduce {
   bool residual;
 };
 
+using Work = std::variant<Part, Gather, GatherActs, Reduce>;
+
 class Ensemble {
  public:
   /// The caller keeps the programs, which are sealed.
   explicit Ensemble(std::vector<Program*> programs);
 
   std::size_t programs() const { return programs_.size(); }
-  const Program& program(std::size_t index) const { return *programs_.at(index).program; }
+  Program& program(std::size_t index) const { return *programs_.at(index).program; }
 
   /// Rows of logits that program `index` makes for others, `columns` each.
   void keep_logits(std::size_t index, std::int64_t columns) { programs_.at(index).kept_columns = columns; }
 
   /// The next step of program `index`; without `all_tokens` it deals with those whose logits are wanted.
   /// Errors: std::invalid_argument for programs, operations or extents that do not fit.
-  void add(std::size_t index, bool all_tokens, std::vector<Wait> waits, std::variant<Part, Gather, Reduce> work);
+  void add(std::size_t index, bool all_tokens, std::vector<Wait> waits, Work work);
 
   /// One ubatch on all programs; `outputs`, `logits` and errors as of Program::run().
   void run(std::span<const std::int32_t> ids, std::int64_t position, std::int64_t outputs, float* logits);
@@ -72,7 +89,7 @@ class Ensemble {
   struct ScriptStep {
     bool all_tokens;
     std::vector<Wait> waits;
-    std::variant<Part, Gather, Reduce> work;
+    Work work;
   };
 
   struct Member {
@@ -88,10 +105,12 @@ class Ensemble {
 
   void check(const Place& place) const;
   void check_crossing(std::size_t index, const std::vector<Place>& inputs, const Place& output) const;
+  static void check_acts(std::size_t index, const GatherActs& gather);
   void play(std::size_t index, const Step& step, std::int64_t outputs);
   void wait_for(const std::vector<Wait>& waits) const;
   const float* source(const Place& place, std::int64_t token, const Range& range) const;
   void cross(Worker& worker, const Gather& gather, const Step& step, const Range& range) const;
+  void cross(Worker& worker, const GatherActs& gather, const Range& range) const;
   void cross(Worker& worker, const Reduce& reduce, const Step& step, const Range& range) const;
 
   std::vector<Member> programs_;

@@ -158,11 +158,12 @@ void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPa
   gated.token_stride = kRows;
   gated.tokens = tokens.split.tokens;
   if (up_) {
-    workspace_.multiply(worker, *gate_, pairs.expert, {halves, n}, inputs(*gate_, batch), range, sums);
+    workspace_.multiply(worker, *gate_, pairs.expert, {halves, n}, inputs(*gate_, batch), range, sums,
+                        up_->stream(pairs.expert, group));
     gated.up = sums + static_cast<std::int64_t>(n) * stride;
     gated.group_stride = stride;
     workspace_.multiply(worker, *up_, pairs.expert, {halves, n}, inputs(*up_, batch), range,
-                        sums + static_cast<std::int64_t>(n) * stride);
+                        sums + static_cast<std::int64_t>(n) * stride, gate_->stream(pairs.expert, group + 2));
   } else {
     workspace_.multiply(worker, *gate_, pairs.expert, {merged, 2 * n}, inputs(*gate_, batch), range, sums);
     gated.up = sums + stride;
@@ -324,9 +325,13 @@ void Down::one_token(Worker& worker, const Activations& inputs, const Routing& r
     const std::int64_t row = down_->group(pair[0]).first;
     const std::int64_t rows = std::min<std::int64_t>(kWide, columns_ - row);
     float* sums = workspace_.sums(worker);
-    for (const ExpertPairs& used : routing.used) {
+    for (std::size_t i = 0; i < routing.used.size(); ++i) {
+      const ExpertPairs& used = routing.used[i];
+      const bool last = i + 1 == routing.used.size();  // then the next unit's rows of the first follow
+      const std::uint8_t* after = last ? down_->stream(routing.used.front().expert, pair[0] + 2)
+                                       : down_->stream(routing.used[i + 1].expert, pair[0]);
       float* out = sums + routing.pairs[static_cast<std::size_t>(used.first)] * kWide;
-      workspace_.multiply(worker, *down_, used.expert, {pair, n}, inputs, {used.first, {1, 1}}, out);
+      workspace_.multiply(worker, *down_, used.expert, {pair, n}, inputs, {used.first, {1, 1}}, out, after);
       if (const float* add = bias(used.expert, row); add != nullptr) {
         for (std::int64_t r = 0; r < rows; ++r) out[r] += add[r];
       }

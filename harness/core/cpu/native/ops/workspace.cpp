@@ -35,7 +35,10 @@ void Workspace::allocate() {
 
 void Workspace::multiply(const Worker& worker, const Matrix& matrix, std::int64_t expert,
                          std::span<const std::int64_t> groups, const Activations& activations, const TokenRange& tokens,
-                         float* out) const {
+                         float* out, const std::uint8_t* after) const {
+  if (matrix.store() != Store::none && tokens.split.count == 1 && tokens.split.tokens <= kStreamTokens) {
+    return multiply_streams(matrix, expert, groups, activations.tiles, tokens, out, after);
+  }
   if (matrix.format().quantised()) {
     return multiply_panels(worker, matrix, expert, groups, activations.tiles, tokens, out);
   }
@@ -80,9 +83,6 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
                                 std::span<const std::int64_t> groups, const Tiles& tiles, const TokenRange& tokens,
                                 float* out) const {
   const TileSplit& split = tokens.split;
-  if (matrix.store() != Store::none && split.count == 1 && split.tokens <= kStreamTokens) {
-    return multiply_streams(matrix, expert, groups, tiles, tokens, out);
-  }
   const auto kind = matrix.packing().kind;
   const Shape shape = shape_of(kind);
   const std::int64_t all_blocks = matrix.columns() / kBlock;
@@ -113,13 +113,16 @@ void Workspace::multiply_panels(const Worker& worker, const Matrix& matrix, std:
 
 /// A few tokens: every group is decoded on its way from memory.
 void Workspace::multiply_streams(const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
-                                 const Tiles& tiles, const TokenRange& tokens, float* out) const {
+                                 const Tiles& tiles, const TokenRange& tokens, float* out,
+                                 const std::uint8_t* after) const {
   const auto n = static_cast<int>(tokens.split.tokens);
   const Tile tile = tiles.at(tokens.first, n);
   const StreamProduct product = kernels_.stream_product[static_cast<int>(matrix.store())][n - 1];
-  for (const std::int64_t group : groups) {
-    product(matrix.stream(expert, group), tile, matrix.columns() / kBlock, out);
-    out += n * kRows;
+  for (std::size_t i = 0; i < groups.size(); ++i, out += n * kRows) {
+    const bool last = i + 1 == groups.size();
+    const std::uint8_t* next = matrix.stream(expert, last ? groups[i] + 1 : groups[i + 1]);
+    product(matrix.stream(expert, groups[i]), last && after != nullptr ? after : next, tile, matrix.columns() / kBlock,
+            out);
   }
 }
 

@@ -121,8 +121,10 @@ class Workspace {
   void decode_row(const Worker& worker, const Matrix& matrix, std::int64_t row, float* out) const;
 
   /// Products of groups of one expert with a range of at most kTokensAtOnce tokens: out[group][token][16].
+  /// `after`: the packed group that this worker reads next, where it is not the one that lies behind the last of these.
   void multiply(const Worker& worker, const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
-                const Activations& activations, const TokenRange& tokens, float* out) const;
+                const Activations& activations, const TokenRange& tokens, float* out,
+                const std::uint8_t* after = nullptr) const;
 
  private:
   static constexpr std::int64_t kPanelBlocks = 64;
@@ -137,7 +139,7 @@ class Workspace {
                        std::span<const std::int64_t> groups, const Tiles& tiles, const TokenRange& tokens,
                        float* out) const;
   void multiply_streams(const Matrix& matrix, std::int64_t expert, std::span<const std::int64_t> groups,
-                        const Tiles& tiles, const TokenRange& tokens, float* out) const;
+                        const Tiles& tiles, const TokenRange& tokens, float* out, const std::uint8_t* after) const;
   Panel expand(std::uint8_t* memory, std::uint8_t* row_memory, const Matrix& matrix, std::int64_t expert,
                std::int64_t index, std::int64_t first_block, std::int64_t blocks) const;
 

@@ -50,7 +50,7 @@ Matrix::Matrix(const FormatInfo& format, const Extent& extent, std::int64_t row_
   if (packed && store_ == Store::none) refuse(format, "has no packed layout");
   file_size_ = checked_size(extent.experts, extent.rows, row_bytes);
   groups_per_half_ = (extent.rows / extent.halves + kRows - 1) / kRows;
-  store_bytes_ = packed ? store_extent(store_, extent.columns / kBlock).bytes : 0;
+  store_bytes_ = packed ? harness::group_bytes(store_, extent.columns / kBlock) : 0;
   size_ = packed ? checked_size(extent.experts, groups(), store_bytes_) : file_size_;
   if (file_size_ == 0 || size_ == 0) refuse(format, "its size overflows");
 }

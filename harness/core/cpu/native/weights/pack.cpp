@@ -246,11 +246,16 @@ template <Store store>
 void pack_row_as(const FormatInfo& format, const std::uint8_t* row, std::int64_t blocks, std::uint8_t* group,
                  int lane) {
   constexpr Planes planes = store_shape(store).planes;
-  const StoreExtent extent = store_extent(store, blocks);
-  const ScaleLane to{group, group + extent.supers, group + extent.scales, lane};
-  std::uint8_t* body = group + extent.body + lane * 4;
   [[maybe_unused]] DecodedNumbers decoded(format, store, row, blocks);
+  ScaleLane to{group, nullptr, nullptr, lane};
+  std::uint8_t* body = nullptr;
   for (std::int64_t b = 0; b < blocks; ++b, body += body_bytes(planes)) {
+    if (b % kStripBlocks == 0) {
+      const StripExtent extent = strip_extent(store, std::min(kStripBlocks, blocks - b));
+      to.supers = group + strip_start(store, b);
+      to.scales = to.supers + extent.scales;
+      body = to.supers + extent.body + lane * 4;
+    }
     pack_scales(format, store, row, b, to);
     Dwords dwords;
     if constexpr (store == Store::iq2_xxs) {

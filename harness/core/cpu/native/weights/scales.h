@@ -13,7 +13,7 @@
 
 namespace harness {
 
-/// Where one row's scales go in a group.
+/// Where one row's scales go in a strip; blocks are counted from the strip's first.
 struct ScaleLane {
   std::uint8_t* rows;
   std::uint8_t* supers;
@@ -67,32 +67,33 @@ INLINE int hidden_byte(const std::uint8_t* words) {
 }
 
 /// Formats of 32-blocks, which begin with what is wanted.
-INLINE void pack_plain(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b,
+INLINE void pack_plain(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b, std::int64_t at,
                        const ScaleLane& to) {
   const std::uint8_t* block = row + b * format.block_bytes;
-  if (store == Store::mxfp4) return to.put_byte(to.scales + b * 16, block[0]);
-  if (!format.has_minimum) return to.put_half(to.scales + b * 32, load_u16(block));
-  to.put_half(to.scales + b * 64, load_u16(block));
-  to.put_half(to.scales + b * 64 + 32, load_u16(block + 2) ^ kHalfSign);
+  if (store == Store::mxfp4) return to.put_byte(to.scales + at * 16, block[0]);
+  if (!format.has_minimum) return to.put_half(to.scales + at * 32, load_u16(block));
+  to.put_half(to.scales + at * 64, load_u16(block));
+  to.put_half(to.scales + at * 64 + 32, load_u16(block + 2) ^ kHalfSign);
 }
 
 /// Formats of 256-blocks with a scale for every 32 weights: `scale` as store.h wants it, d at `d`.
-INLINE void pack_one(const Place& from, int d, int scale, std::int64_t b, const ScaleLane& to) {
-  to.put_super(b, 1, 0, load_u16(from.super + d));
-  to.put_byte(to.scales + b * 16, scale);
+INLINE void pack_one(const Place& from, int d, int scale, std::int64_t at, const ScaleLane& to) {
+  to.put_super(at, 1, 0, load_u16(from.super + d));
+  to.put_byte(to.scales + at * 16, scale);
 }
 
 /// The same with a scale for every 16: scale(group).
 template <class ScaleOf>
-INLINE void pack_two(std::uint16_t d, ScaleOf scale, std::int64_t b, const ScaleLane& to) {
-  to.put_super(b, 1, 0, d);
-  for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, scale(g));
+INLINE void pack_two(std::uint16_t d, ScaleOf scale, std::int64_t at, const ScaleLane& to) {
+  to.put_super(at, 1, 0, d);
+  for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (at * 2 + g) * 16, scale(g));
 }
 
 /// The scales of block `b` of a row, and what its super-block or row has in common.
 INLINE void pack_scales(const FormatInfo& format, Store store, const std::uint8_t* row, std::int64_t b,
                         const ScaleLane& to) {
-  if (format.block == kBlock) return pack_plain(format, store, row, b, to);
+  const std::int64_t at = b % kStripBlocks;
+  if (format.block == kBlock) return pack_plain(format, store, row, b, at, to);
   const Place from(format, row, b);
   const std::uint8_t* super = from.super;
   const int within = from.within;
@@ -107,9 +108,9 @@ INLINE void pack_scales(const FormatInfo& format, Store store, const std::uint8_
     case Store::iq4_nl:
       return;
     case Store::q2_k:
-      to.put_super(b, 2, 0, load_u16(super + 80));
-      to.put_super(b, 2, 1, load_u16(super + 82));
-      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (b * 2 + g) * 16, super[2 * within + g]);
+      to.put_super(at, 2, 0, load_u16(super + 80));
+      to.put_super(at, 2, 1, load_u16(super + 82));
+      for (int g = 0; g < 2; ++g) to.put_byte(to.scales + (at * 2 + g) * 16, super[2 * within + g]);
       return;
     case Store::q3_k: {
       const auto scale = [&](int g) {
@@ -117,22 +118,22 @@ INLINE void pack_scales(const FormatInfo& format, Store store, const std::uint8_
         const int low = super[96 + index % 8] >> (4 * (index / 8)) & 15;
         return (low | (super[104 + index % 4] >> (2 * (index / 4)) & 3) << 4) - 32;
       };
-      return pack_two(load_u16(super + 108), scale, b, to);
+      return pack_two(load_u16(super + 108), scale, at, to);
     }
     case Store::q4_k:
     case Store::q5_k: {
       const ScaleAndMinimum both = k_scale(super + 4, within);
-      to.put_super(b, 2, 0, load_u16(super));
-      to.put_super(b, 2, 1, load_u16(super + 2));
-      to.put_byte(to.scales + b * 32, both.scale);
-      return to.put_byte(to.scales + b * 32 + 16, both.minimum);
+      to.put_super(at, 2, 0, load_u16(super));
+      to.put_super(at, 2, 1, load_u16(super + 2));
+      to.put_byte(to.scales + at * 32, both.scale);
+      return to.put_byte(to.scales + at * 32 + 16, both.minimum);
     }
     case Store::q6_k:
-      return pack_two(load_u16(super + 208), [&](int g) { return super[192 + 2 * within + g]; }, b, to);
+      return pack_two(load_u16(super + 208), [&](int g) { return super[192 + 2 * within + g]; }, at, to);
     case Store::iq1_s: {  // d * (2 scale + 1) / 8; a set bit subtracts
       const int word = load_u16(super + 34 + 2 * within);
       const int plus = 1 - (word >> 15);
-      return pack_one(from, 0, with_tables(store, 2 * (word >> 12 & 7) + 1, plus, plus), b, to);
+      return pack_one(from, 0, with_tables(store, 2 * (word >> 12 & 7) + 1, plus, plus), at, to);
     }
     case Store::iq1_m: {
       const int word = load_u16(super + 48 + within / 2 * 2) >> (6 * (within % 2));
@@ -140,39 +141,39 @@ INLINE void pack_scales(const FormatInfo& format, Store store, const std::uint8_
         const int minus = super[32 + 2 * within + g];
         return with_tables(store, 2 * (word >> (3 * g) & 7) + 1, 1 - (minus >> 3 & 1), 1 - (minus >> 7));
       };
-      return pack_two(gathered_half(super + 48), scale, b, to);
+      return pack_two(gathered_half(super + 48), scale, at, to);
     }
     case Store::iq2_xxs:
     case Store::iq2_xxs_small:  // d * (0.5 + scale) / 4 = d / 8 * (2 scale + 1)
-      return pack_one(from, 0, 2 * static_cast<int>(load_u32(super + 6 + within * 8) >> 28) + 1, b, to);
+      return pack_one(from, 0, 2 * static_cast<int>(load_u32(super + 6 + within * 8) >> 28) + 1, at, to);
     case Store::iq2_xs:
-      return pack_two(load_u16(super), [&](int g) { return 2 * from.nibble(format.block_bytes - 8, g) + 1; }, b, to);
+      return pack_two(load_u16(super), [&](int g) { return 2 * from.nibble(format.block_bytes - 8, g) + 1; }, at, to);
     case Store::iq2_k: {
       const auto scale = [&](int g) {
         return with_tables(store, from.nibble(4, g) - 8, from.bit(2, g), from.bit(2, g));
       };
-      return pack_two(load_u16(super), scale, b, to);
+      return pack_two(load_u16(super), scale, at, to);
     }
     case Store::iq2_ks: {
       const int scale = (from.nibble_of_block(2) | (super[1] >> within & 1) << 4) - 16;
       const int table = super[0] >> within & 1;
       to.put_float(load_half(row));
-      return to.put_byte(to.scales + b * 16, with_tables(store, scale, table, table));
+      return to.put_byte(to.scales + at * 16, with_tables(store, scale, table, table));
     }
     case Store::iq3_xxs:  // d * (0.5 + scale) / 2 = d / 4 * (2 scale + 1)
-      return pack_one(from, 0, 2 * static_cast<int>(load_u32(super + 66 + within * 4) >> 28) + 1, b, to);
+      return pack_one(from, 0, 2 * static_cast<int>(load_u32(super + 66 + within * 4) >> 28) + 1, at, to);
     case Store::iq3_s:
-      return pack_one(from, 0, 2 * from.nibble_of_block(106) + 1, b, to);
+      return pack_one(from, 0, 2 * from.nibble_of_block(106) + 1, at, to);
     case Store::iq3_k: {
       const auto scale = [&](int g) {
         const int size = 2 * from.nibble(6, g) + 1;
         return with_tables(store, from.bit(4, g) != 0 ? -size : size, from.bit(2, g), from.bit(2, g));
       };
-      return pack_two(load_u16(super), scale, b, to);
+      return pack_two(load_u16(super), scale, at, to);
     }
     case Store::iq4_xs: {
       const int high = load_u16(super + 2) >> (2 * within) & 3;
-      return pack_one(from, 0, (from.nibble_of_block(4) | high << 4) - 32, b, to);
+      return pack_one(from, 0, (from.nibble_of_block(4) | high << 4) - 32, at, to);
     }
     case Store::iq4_k:
     case Store::iq5_k: {
@@ -181,11 +182,11 @@ INLINE void pack_scales(const FormatInfo& format, Store store, const std::uint8_
         const int bits = from.nibble(8, g) | (high >> (2 * g) & 3) << 4;
         return with_tables(store, bits - 32, from.bit(2, g), from.bit(2, g));
       };
-      return pack_two(load_u16(super), scale, b, to);
+      return pack_two(load_u16(super), scale, at, to);
     }
     case Store::iq4_ks:
       to.put_float(load_float(row));
-      return to.put_byte(to.scales + b * 16,
+      return to.put_byte(to.scales + at * 16,
                          format.decode == decode_iq4_kss ? hidden_byte(super + 16 * within) : super[within]);
   }
 }
