@@ -125,6 +125,16 @@ class Borrows(Protocol):
         ...
 
 
+@runtime_checkable
+class OfACard(Protocol):
+    """A backend of one CUDA device."""
+
+    @property
+    def architecture(self) -> int:
+        """Its compute capability, 86 for 8.6."""
+        ...
+
+
 class DeviceBackend(Backend, Protocol):
     """Weights on one device, which may have a part in a program of several."""
 

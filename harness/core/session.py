@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.backend import Backend, Context, LogitsOf, ProfilesOps
+from harness.core.backend import Backend, Context, LogitsOf, OfACard, ProfilesOps
 from harness.core.backends import backend_for
 from harness.core.errors import SessionError
 from harness.core.gguf import open_gguf
@@ -79,6 +79,11 @@ class Session:
     def position(self) -> int:
         """Tokens in the KV cache."""
         return self._position
+
+    @property
+    def architecture(self) -> int | None:
+        """The compute capability of the card that does everything, 86 for 8.6; None where there is no such card."""
+        return self._backend.architecture if isinstance(self._backend, OfACard) else None
 
     @property
     def n_ctx(self) -> int:

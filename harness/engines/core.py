@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import harness
+from harness.core.cuda.tiling import op_tiles
 from harness.core.options import ExpertCopy, KvType, Layout, MoePath, Options, SplitMode, WireType
 from harness.core.plan import Plan
 from harness.core.plan.lending import room_bytes
@@ -140,11 +141,13 @@ class CoreEngine:
         steps = [(start, min(start + ubatch, end)) for start in range(depth, end, ubatch)]
         steps += [(position, position + 1) for position in range(end, end + n_gen)]
         op_ns = np.zeros(len(session.program.ops), np.int64)
-        costs = [NOTHING] * len(op_ns)
+        costs, tiles = [NOTHING] * len(op_ns), np.zeros(len(op_ns))
         for start, stop in steps:
             wanted = stop >= end  # a prompt asks for its last logits only, as `prefill` does
             op_ns += session.op_times(self._stream[start:stop], "last" if wanted else "none")
-            found = op_costs(session.program, session.plan, Load(stop - start, start, int(wanted)))
+            load = Load(stop - start, start, int(wanted))
+            found = op_costs(session.program, session.plan, load)
+            tiles += op_tiles(session.program, session.plan, load, session.architecture)
             costs = [cost + more for cost, more in zip(costs, found, strict=True)]
         self._known = session.position
         return tuple(
@@ -157,9 +160,9 @@ class CoreEngine:
                 bytes=cost.weight_bytes + cost.kv_bytes,
                 activation_bytes=cost.activation_bytes,
                 launches=cost.launches,
-                tiles=cost.tiles,
+                tiles=float(n_tiles),
             )
-            for op, ns, cost in zip(session.program.ops, op_ns, costs, strict=True)
+            for op, ns, cost, n_tiles in zip(session.program.ops, op_ns, costs, tiles, strict=True)
         )
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ PROFILE_SCHEMA = 1
 class OpTime:
     """One operation of the program over one repetition of a row: all its ubatches or tokens together.
 
-    All but `ns` is counted from the program: `bytes` of weights and KV cache, `activation_bytes`, `launches` and
-    `tiles` as `harness.core.program.costs` defines them. `runs_ns` are the repetitions of which `ns` is the median.
+    All but `ns` is counted from the program: `bytes` of weights and KV cache, `activation_bytes` and `launches` as
+    `harness.core.program.costs` defines them, `tiles` as `harness.core.cuda.tiling` does. `runs_ns` are the repetitions
+    of which `ns` is the median.
     """
 
     name: str

@@ -16,6 +16,8 @@ PACKED = (1, 4, 8)
 """Query heads that share keys and, in kernels/attention.cu, a block."""
 MMA_WIDTHS, MMA_ROWS, MMA_THREADS = (64, 128), 64, 128
 """Widest heads, rows (a token's query head each) and threads of a block in kernels/attention_mma.cu."""
+COPIES_TRAVEL = 80
+"""Compute capability from which a q8_0 cache has entry points of its own there: codes come by asynchronous copies."""
 PARTIAL_BYTES = 32 << 20
 
 
@@ -100,13 +102,14 @@ def _mma_width(op: Op) -> int | None:
 def _attention_mma(launches: Launches, op: Op, width: int) -> None:
     n_head, n_head_kv = int(op.params["n_head"]), int(op.params["n_head_kv"])
     kv, n_tokens = launches.standing.kv[int(op.params["slot"])], launches.extent.n_tokens
-    q, a = launches.rooms.value(op.inputs[0]), launches.rooms.value(op.outputs[0])
-    sides = (q, *kv.keys.arguments, *kv.values.arguments, _sinks(launches, op))
+    to = launches.leave(op.outputs[0], n_tokens * n_head * int(op.params["head_dim_v"]))
+    sides = (launches.rooms.value(op.inputs[0]), *kv.keys.arguments, *kv.values.arguments, _sinks(launches, op))
     sizes = (n_tokens, n_head, n_head_kv, int(op.params["head_dim"]), int(op.params["head_dim_v"]))
     seen = (np.float32(op.params["scale"]), integer(int(op.params["window"])), launches.standing.position)
     grid = (-(-n_tokens // (MMA_ROWS // (n_head // n_head_kv))), n_head_kv, 1)
-    name = KernelName("attention_mma", f"attention_mma_{width}")
-    launches.add(name, grid, MMA_THREADS, *sides, *(integer(size) for size in sizes), *seen, a)
+    staged = "_q8" if kv.is_quantized and launches.architecture >= COPIES_TRAVEL else ""
+    name = KernelName("attention_mma", f"attention_mma_{width}{staged}")
+    launches.add(name, grid, MMA_THREADS, *sides, *(integer(size) for size in sizes), *seen, *to)
 
 
 def _sinks(launches: Launches, op: Op) -> Address | None:

@@ -32,6 +32,11 @@ class CudaBackend:
         self._staging: Buffer | None = None
         self._uploading = threading.Lock()  # a stream is one queue; the loader's readers are several
 
+    @property
+    def architecture(self) -> int:
+        """See `harness.core.backend.OfACard`."""
+        return self._device.properties.compute_capability
+
     def allocate(self, tensor: StoredTensor) -> None:
         _require_kernels(tensor)
         self._weights[tensor.name, tensor.device] = DeviceTensor.on(self._device, tensor)

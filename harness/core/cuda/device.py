@@ -68,13 +68,15 @@ class _Stage:
 class CudaGraph:
     """A captured sequence; the buffers its launches name are kept alive with it."""
 
-    def __init__(self, graph: Any, stream: Any, launches: tuple[Launch, ...]) -> None:
+    def __init__(self, graph: Any, card: Any, stream: Any, launches: tuple[Launch, ...]) -> None:
         self._graph = graph
+        self._card = card  # cupy.cuda.Device
         self._stream = stream
         self._launches = launches
 
     def launch(self) -> None:
-        self._graph.launch(stream=self._stream)
+        with self._card:  # a thread that serves several cards was at another one before
+            self._graph.launch(stream=self._stream)
 
 
 class CudaDevice:
@@ -181,7 +183,7 @@ class CudaDevice:
                     self.launch(launch)
             finally:
                 graph = self._stream.end_capture()
-        return CudaGraph(graph, self._stream, tuple(launches))
+        return CudaGraph(graph, self._here(), self._stream, tuple(launches))
 
     def synchronize(self) -> None:
         with self._errors("running kernels"), self._here():

@@ -39,6 +39,11 @@ class KvBuffers:
     keys: KvSide
     values: KvSide
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether a side of it is q8_0."""
+        return self.keys.scales is not None or self.values.scales is not None
+
     @classmethod
     def allocate(cls, device: Device, slot: KvSlot, options: Options) -> Self:
         """Room for `options.n_ctx` positions. Errors: OutOfMemoryError."""

@@ -22,7 +22,7 @@ HEADER = """# What the CUDA kernels take of an SM
 
 Written by `python -m harness.core.cuda.resources`, compiled by NVRTC {version}; checked by
 tests/core/cuda/test_cuda_resources.py. Each cell: registers a thread, bytes spilled, bytes of stack, bytes of static
-shared memory a block; "–" where the architecture has another tile (shapes.py).
+shared memory a block; "–" where the architecture has no such kernel.
 
 """
 

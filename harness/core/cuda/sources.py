@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,8 @@ def source_digest(kernel: KernelName, *more: str, sources: Path = KERNELS) -> st
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Two processes may compile the same kernel at once; each sees a whole file or none."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    """Two processes, or threads, may compile the same kernel at once; each sees a whole file or none."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     temporary.write_bytes(data)
     temporary.replace(path)
 

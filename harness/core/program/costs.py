@@ -1,4 +1,4 @@
-"""What a program costs: multiply-accumulates, bytes, launches and tiles of every operation.
+"""What a program costs: multiply-accumulates, bytes and launches of every operation.
 
 Counts follow the plan's shapes, not a backend's padding. Experts of T tokens are taken as drawn evenly at random, so
 E * (1 - (1 - k/E)^T) of E are expected to be read.
@@ -6,8 +6,6 @@ E * (1 - (1 - k/E)^T) of E are expected to be read.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from math import exp, lgamma, log, log1p
 
 from harness.core.plan.types import Plan
 from harness.core.program.op import ANY_SIZE, Op, Program
@@ -21,7 +19,7 @@ class Cost:
     """Of one operation, or of a program, for one ubatch. `launches`: kernels a GPU would start.
 
     `activation_bytes`: float32 that matrix products read and write, and what an activation of its own reads and writes
-    again; each product reads its input once. `tiles`: pieces of TILE_ROWS x TILE_TOKENS that products are cut into.
+    again; each product reads its input once.
     """
 
     macs: float
@@ -29,7 +27,6 @@ class Cost:
     kv_bytes: float
     launches: int
     activation_bytes: float = 0
-    tiles: float = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -38,14 +35,10 @@ class Cost:
             self.kv_bytes + other.kv_bytes,
             self.launches + other.launches,
             self.activation_bytes + other.activation_bytes,
-            self.tiles + other.tiles,
         )
 
 
 NOTHING = Cost(0, 0, 0, 0)
-
-TILE_ROWS, TILE_TOKENS = 128, 64
-"""Of the tile that is counted: the largest one the CUDA kernels give a block of threads, whatever backend runs."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,12 @@ def program_cost(program: Program, plan: Plan, load: Load) -> Cost:
 
 
 def op_costs(program: Program, plan: Plan, load: Load) -> tuple[Cost, ...]:
-    """The cost of every operation, in order.
+    """The cost of every operation, in order."""
+    return tuple(op_cost(op, plan, own) for op, own in zip(program.ops, op_loads(program, load), strict=True))
+
+
+def op_loads(program: Program, load: Load) -> tuple[Load, ...]:
+    """What every operation is asked for, in order.
 
     Once the last layer's keys and values are stored, a CPU carries on only the tokens whose logits are wanted.
     """
@@ -74,7 +72,7 @@ def op_costs(program: Program, plan: Plan, load: Load) -> tuple[Cost, ...]:
         narrows = op.device.startswith("cpu") or op.sizes != ANY_SIZE
         return wanted if place > stored and narrows else load
 
-    return tuple(op_cost(op, plan, carried(place, op)) for place, op in enumerate(program.ops))
+    return tuple(carried(place, op) for place, op in enumerate(program.ops))
 
 
 def op_cost(op: Op, plan: Plan, load: Load) -> Cost:
@@ -88,21 +86,6 @@ def op_cost(op: Op, plan: Plan, load: Load) -> Cost:
 def expected_experts(n_expert: int, top_k: int, n_tokens: int) -> float:
     """How many of `n_expert` are used at least once when each of `n_tokens` draws `top_k` of them evenly."""
     return n_expert * (1.0 - (1.0 - top_k / n_expert) ** n_tokens)
-
-
-@lru_cache(maxsize=4096)
-def expected_token_tiles(n_expert: int, top_k: int, n_tokens: int) -> float:
-    """Tiles that an expert's tokens are expected to fill: of Binomial(n_tokens, k/E) many, the last tile in part."""
-    share = top_k / n_expert
-    if share >= 1:
-        return _pieces(n_tokens, TILE_TOKENS)
-    used, unused = log(share), log1p(-share)
-
-    def chance(count: int) -> float:
-        ways = lgamma(n_tokens + 1) - lgamma(count + 1) - lgamma(n_tokens - count + 1)
-        return exp(ways + count * used + (n_tokens - count) * unused)
-
-    return sum(chance(count) * _pieces(count, TILE_TOKENS) for count in range(1, n_tokens + 1))
 
 
 def row_cost(program: Program, plan: Plan, n_prompt: int, n_gen: int, depth: int = 0) -> Cost:
@@ -156,7 +139,6 @@ def _moe_up_gate(op: Op, plan: Plan, load: Load) -> Cost:
         0,
         n_launches * repeats + activation,
         _up_gate_bytes(op, plan, load, n_inputs=n_launches),
-        matrices.tiles,
     )
 
 
@@ -172,14 +154,12 @@ def _experts(op: Op, plan: Plan, load: Load) -> Cost:
     n_expert, top_k = int(op.params["n_expert"]), int(op.params["top_k"])
     n_pairs = load.n_tokens * top_k
     shapes = _expert_shapes(op, plan)
-    token_tiles = n_expert * expected_token_tiles(n_expert, top_k, load.n_tokens)
     return Cost(
         macs=sum(rows * columns for rows, columns in shapes) * n_pairs,
         weight_bytes=_bytes(op, plan) * _distinct(op, load) / n_expert,
         kv_bytes=0,
         launches=len(shapes),
         activation_bytes=4.0 * n_pairs * sum(rows + columns for rows, columns in shapes),
-        tiles=sum(_pieces(rows, TILE_ROWS) for rows, _ in shapes) * token_tiles,
     )
 
 
@@ -202,12 +182,7 @@ def _matrices(op: Op, plan: Plan, n_tokens: int) -> Cost:
         kv_bytes=0,
         launches=max(1, len(matrices)),
         activation_bytes=4.0 * n_tokens * sum(rows + columns for rows, columns in matrices),
-        tiles=sum(_pieces(rows, TILE_ROWS) for rows, _ in matrices) * _pieces(n_tokens, TILE_TOKENS),
     )
-
-
-def _pieces(whole: int, piece: int) -> int:
-    return -(-whole // piece)
 
 
 def _bytes(op: Op, plan: Plan) -> int:

@@ -33,8 +33,9 @@ VERDICTS = {
 
 NOTE = (
     "Every round took each cell once, untimed and then operation by operation; a change is the mean difference within "
-    "rounds, with its 99 % interval. Launches (kernels a GPU would start), tiles (of 128 rows by 64 tokens), bytes and "
-    "MACs are counted from the programs. Activations: float32 that products read and write."
+    "rounds, with its 99 % interval. Launches (kernels a GPU would start), tiles (pieces of rows by tokens that its "
+    "blocks of threads multiply), bytes and MACs are counted from the programs. Activations: float32 that products "
+    "read and write."
 )
 
 COUNTED: tuple[tuple[str, Callable[[Counts], float], Callable[[float], str]], ...] = (

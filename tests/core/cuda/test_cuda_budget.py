@@ -1,6 +1,7 @@
 """The budgets that docs/cuda_kernels.md states: occupancy, instructions of main loops, bank conflicts, bounds."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,9 +139,16 @@ def test_activations_travel_by_asynchronous_copies_of_16_bytes(main_loop: tuple[
     assert code.count("LDG.E.128", start, end) == (2 if architecture == 75 else 1)
 
 
-WIDE_LOADS = {"MXFP4": (4, 8, 0), "Q4_K": (4, 4, 0), "Q8_0": (4, 4, 0), "Q6_K": (8, 4, 0), "IQ2_XXS": (0, 8, 4)}
+WIDE_LOADS = {
+    "MXFP4": (4, 8, 0),
+    "Q4_K": (4, 4, 0),
+    "Q8_0": (4, 4, 0),
+    "Q6_K": (8, 4, 0),
+    "IQ2_KS": (2, 8, 0),
+    "IQ2_XXS": (0, 8, 4),
+}
 """A warp's step in the row kernel, four blocks, or two of two terms each or of 8 bits: loads of 16 bytes of weights, of
-16 bytes of activations, and of 8 bytes of weights."""
+16 bytes of activations, and of 8 bytes of weights. Four blocks of IQ2_KS share 32 bytes, which are loaded once."""
 
 
 @pytest.mark.parametrize("architecture", [75, 86, 120])
@@ -189,6 +197,15 @@ def test_warps_of_the_row_kernel_load_whole_lines_of_every_field() -> None:
                 assert len(sectors) == max(1, size), (name, fields)
 
 
+def test_activations_are_a_small_part_of_what_a_block_of_the_row_kernel_loads() -> None:
+    """A block has 32 rows and its warps take different columns, so it loads a token's codes and scales once."""
+    share = {name: (32 + 4) / (32 * BY_NAME[name].row_bytes(2560) / 80) for name in FIELDS}
+    assert max(share, key=lambda name: share[name]) == "IQ1_S"
+    text = " ".join((DOCS / "cuda_kernels.md").read_text().split())
+    for name in ("IQ1_S", "IQ2_XXS", "MXFP4", "Q8_0"):
+        assert f"{share[name]:.0%} for {name}".replace("%", " %") in text
+
+
 def chunk_at() -> Callable[[int, int], int]:
     """The kernel's own expression, which is an expression of Python as well."""
     source = (KERNELS / "tile_mma.cuh").read_text()
@@ -217,15 +234,21 @@ def test_shared_memory_is_free_of_bank_conflicts() -> None:
     assert conflicts([row * 4 for row in lanes]) > 0  # without the swizzle there would be
 
 
+def of_kv_tiles(name: str, *parameters: str) -> Callable[..., int]:
+    """An expression of kernels/kv_tiles.cuh, which is one of Python as well; what else it names is given by name."""
+    arguments = ", ".join(f"int {each}" for each in parameters)
+    found = re.search(rf"int {name}\({arguments}\) \{{ return (.*); \}}", (KERNELS / "kv_tiles.cuh").read_text())
+    assert found
+    return lambda *values, **others: int(eval(found[1], {**dict(zip(parameters, values, strict=True)), **others}))
+
+
 @pytest.mark.parametrize("width", [64, 128])
 def test_shared_memory_of_attention_is_free_of_bank_conflicts(width: int) -> None:
-    source = (KERNELS / "attention_mma.cu").read_text()
-    found = re.search(r"int place\(int row, int chunk\) \{ return (.*); \}", source)
-    assert found
+    place = of_kv_tiles("place", "row", "chunk")
     chunks, lanes = width // 8, range(32)
 
     def at(row: int, chunk: int) -> int:
-        return int(eval(found[1], {"row": row, "chunk": chunk, "chunks": chunks}))
+        return place(row, chunk, chunks=chunks)
 
     for row in range(0, 64, 16):
         for chunk in range(0, chunks, 2):
@@ -237,12 +260,31 @@ def test_shared_memory_of_attention_is_free_of_bank_conflicts(width: int) -> Non
     assert sorted(at(row, chunk) for row in range(64) for chunk in range(chunks)) == list(range(64 * chunks))
 
 
-@pytest.mark.parametrize("architecture", [75, 86, 120])
 @pytest.mark.parametrize("width", [64, 128])
+def test_codes_of_a_cache_come_in_whole_sectors_and_become_halves_without_bank_conflicts(width: int) -> None:
+    """Sixteen codes a copy. What a thread copied lies beside its neighbours' copies and is read back by itself."""
+    place = of_kv_tiles("place", "row", "chunk")
+    row, chunk = (of_kv_tiles(name, "copy", "thread") for name in ("staged_row", "staged_chunk"))
+    n_copies = width // 32
+    taken = [(row(copy, thread), chunk(copy, thread)) for copy in range(n_copies) for thread in range(128)]
+    assert sorted(taken) == [(row, chunk) for row in range(64) for chunk in range(width // 16)]
+    for first in range(0, len(taken), 32):
+        of_warp = taken[first : first + 32]
+        for side in range(2):
+            assert conflicts([place(row, 2 * chunk + side, chunks=width // 8) for row, chunk in of_warp]) == 0
+        halves_of_sectors = Counter((row, chunk // 2) for row, chunk in of_warp)
+        assert set(halves_of_sectors.values()) == {2}
+
+
+ATTENTION = [(entry, architecture) for entry in ("64", "128", "64_q8", "128_q8") for architecture in (75, 86, 120)]
+
+
+@pytest.mark.parametrize(("entry", "architecture"), [each for each in ATTENTION if each[0][-1] != "8" or each[1] != 75])
 def test_attention_multiplies_scores_and_values_by_mma_and_keeps_them_in_registers(
-    width: int, architecture: int
+    entry: str, architecture: int
 ) -> None:
-    code = disassemble(compile_kernel(KernelName("attention_mma", ""), architecture).path)[f"attention_mma_{width}"]
+    width = int(entry.removesuffix("_q8"))
+    code = disassemble(compile_kernel(KernelName("attention_mma", ""), architecture).path)[f"attention_mma_{entry}"]
     start, end = next(span for span in code.loops() if code.count("HMMA", *span))
     name, each = ("HMMA.1688.F32", 2) if architecture == 75 else ("HMMA.16816.F32", 1)
     assert code.count(name, start, end) == code.count("HMMA", start, end) == each * width
@@ -250,17 +292,20 @@ def test_attention_multiplies_scores_and_values_by_mma_and_keeps_them_in_registe
     assert code.count("MUFU.EX2", start, end) == 32 + 2
     assert code.count("LDL") == code.count("STL") == 0
     assert code.count("LDGSTS.E.BYPASS.128", start, end) > 0 or architecture == 75
+    if entry.endswith("_q8"):  # codes are no ordinary loads any more: only scales are, two bytes each
+        assert code.count("LDG.", start, end) == code.count("LDG.E.U16", start, end) == 2 * width // 32
 
 
-@pytest.mark.parametrize(("width", "blocks"), [(64, 3), (128, 2)])
-def test_blocks_of_attention_share_a_multiprocessor(width: int, blocks: int) -> None:
-    found = [
-        blocks_per_multiprocessor(used, 128, key[2])
+@pytest.mark.parametrize(("entry", "blocks"), [("64", 3), ("128", 2), ("64_q8", 3), ("128_q8", 2)])
+def test_blocks_of_attention_share_a_multiprocessor(entry: str, blocks: int) -> None:
+    """Copies of codes do not travel by themselves on sm_75, which has no entries for them."""
+    found = {
+        key[2]: blocks_per_multiprocessor(used, 128, key[2])
         for key, used in COMMITTED.items()
-        if key[0] == f"attention_mma_{width}"
-    ]
-    assert len(found) == 6
-    assert min(found) == blocks
+        if key[0] == f"attention_mma_{entry}"
+    }
+    assert sorted(found) == [each for each in TABLE if each >= 80 or not entry.endswith("_q8")]
+    assert min(found.values()) == blocks
 
 
 def test_activations_staged_for_their_codes_are_free_of_bank_conflicts() -> None:

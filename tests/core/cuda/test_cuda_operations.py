@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from probing import activated
 
-from harness.core.cuda.api import Address, KernelName, Launch
+from harness.core.cuda.api import Address, KernelName, Launch, Properties
 from harness.core.cuda.backend import CudaBackend
 from harness.core.cuda.context import OPS
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
@@ -91,6 +92,45 @@ def test_attention_by_f16_mma_is_near_the_reference_under_every_schedule(
         found = list(proof.findings(n_tokens, position, only=("attention",)))
         assert [str(finding) for finding in found if not finding.is_right] == []
         assert {finding.distance > 0 for finding in found if finding.what == "result"} == {True}  # it was not exact
+
+
+class Turing(EmulatedDevice):
+    """Copies to shared memory do not travel by themselves there."""
+
+    @property
+    def properties(self) -> Properties:
+        return replace(super().properties, compute_capability=75)
+
+
+def attended(device: EmulatedDevice, reference: ReferenceSide) -> tuple[str, Any]:
+    """The entry that the last layer's attention launches, and what it gives, near the reference's."""
+    proof, n_tokens, position = Proof(device, reference), 66, 170
+    found = list(proof.findings(n_tokens, position, only=("attention",)))
+    assert [str(finding) for finding in found if not finding.is_right] == []
+    op = next(op for op in reversed(proof.program.ops) if op.name == "attention")
+    launches = proof._context.begin(Extent(n_tokens, 1, 0))
+    OPS["attention"](launches, op)
+    n_bytes = n_tokens * int(op.params["n_head"]) * int(op.params["head_dim_v"]) * 4
+    result = device.download(proof._context.rooms.value(op.outputs[0]), n_bytes)
+    return launches.collected[0].kernel.entry, result
+
+
+@pytest.mark.parametrize(
+    "types", [{"type_k": "q8_0"}, {"type_v": "q8_0"}, {"type_k": "q8_0", "type_v": "q8_0"}], ids=str
+)
+@pytest.mark.parametrize("width", [64, 128])
+def test_codes_of_a_cache_that_travel_become_the_halves_of_those_that_are_loaded_at_once(
+    width: int, types: dict[str, str], wide_window: Path, made: Made
+) -> None:
+    """Heads of 64 with windows, and heads of 96 in tiles of 128 columns."""
+    narrow = made("llama", {"default": "F32"}, n_layer=1, n_vocab=331, n_head=5, n_head_kv=1, head_dim=96)
+    reference = ReferenceSide(wide_window if width == 64 else narrow, flash_attn=True, **types)
+    travelling = EmulatedDevice(checked=True, schedule=Schedule.RANDOM)
+    entry, by_copies = attended(travelling, reference)
+    assert travelling.reports() == ""
+    plain, at_once = attended(Turing(), reference)
+    assert (entry, plain) == (f"attention_mma_{width}_q8", f"attention_mma_{width}")
+    assert np.array_equal(by_copies, at_once)
 
 
 @pytest.mark.parametrize("flash", [False, True])
@@ -250,3 +290,58 @@ def test_a_bug_in_codes_that_are_left_is_caught(file: str, text: str, instead: s
     with np.errstate(invalid="ignore"):
         found = logits_of(broken, path, 66, fused=True)
     assert broken.reports() or not np.array_equal(found, logits_of(right, path, 66, fused=True))
+
+
+def flash_logits(device: EmulatedDevice, path: Path, *, leaves_codes: bool) -> Any:
+    """Of 70 tokens through f16 attention, which leaves attn_out codes, or floats that a launch quantises."""
+    options = Options(devices=("cuda:0",), n_ctx=80, ubatch=70, flash_attn=True)
+    backend = CudaBackend(device)
+    context = backend.context(load_model(path, options, backend), options)
+    if not leaves_codes:
+        context.wanted = {}
+    by_op = context.launches_by_op(Extent(70, 1, 70))
+    of_attention = [
+        [launch.kernel.entry for launch in own]
+        for op, own in zip(context._program.ops, by_op, strict=True)
+        if op.name in ("attention", "attn_out")
+    ]
+    assert [len(own) for own in of_attention] == ([1, 1] if leaves_codes else [1, 2]), of_attention
+    return context.run(np.arange(70, dtype=np.int32), 0, "all")
+
+
+@pytest.mark.parametrize("schedule", [Schedule.FORWARD, Schedule.RANDOM])
+@pytest.mark.parametrize(("n_head", "n_head_kv", "head_dim"), [(5, 1, 96), (12, 4, 32), (4, 2, 128)])
+def test_codes_that_f16_attention_leaves_are_those_of_a_launch_of_their_own(
+    n_head: int, n_head_kv: int, head_dim: int, schedule: Schedule, device: Device, made: Made
+) -> None:
+    shape = {"n_head": n_head, "n_head_kv": n_head_kv, "head_dim": head_dim}
+    path = made("llama", {"default": "Q8_0"}, n_layer=1, n_vocab=331, **shape)
+    expected = flash_logits(EmulatedDevice(), path, leaves_codes=False)
+    assert np.array_equal(flash_logits(device(schedule, seed=6), path, leaves_codes=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("result.codes + at + i * 4", "result.codes + at + (i ^ 2) * 4"),
+        ("result.scales[at / 32] =", "result.scales[(at / 32) ^ 1] ="),
+        ("step_of(largest_of_four(largest))", "step_of(largest)"),
+        ("!is_somebodys || block * 32", "(!is_somebodys && false) || block * 32"),
+        ("block * 32 >= head_dim_v", "block * 32 >= head_dim_v + 32"),
+        ("low | high << 8", "high | low << 8"),
+    ],
+)
+def test_a_bug_in_codes_that_f16_attention_leaves_is_caught(
+    text: str, instead: str, made: Made, tmp_path: Path
+) -> None:
+    """Groups of five leave rows that are nobody's, heads of 96 columns that no head has."""
+    sources = shutil.copytree(KERNELS, tmp_path / "kernels")
+    source = sources / "attention_mma.cu"
+    assert text in source.read_text()
+    source.write_text(source.read_text().replace(text, instead))
+    shape = {"n_head": 5, "n_head_kv": 1, "head_dim": 96}
+    path = made("llama", {"default": "Q8_0"}, n_layer=1, n_vocab=331, **shape)
+    broken = EmulatedDevice(checked=True, sources=sources)
+    with np.errstate(invalid="ignore"):
+        found = flash_logits(broken, path, leaves_codes=True)
+    assert broken.reports() or not np.array_equal(found, flash_logits(EmulatedDevice(), path, leaves_codes=True))

@@ -126,15 +126,24 @@ def context_of(path: Path, device: EmulatedDevice, options: Options) -> CudaCont
     return backend.context(load_model(path, options, backend), options)
 
 
-@pytest.mark.parametrize(("merged", "fused", "launches"), [(True, True, 12), (True, False, 14), (False, False, 15)])
+@pytest.mark.parametrize(
+    ("n_tokens", "choices", "launches"),
+    [
+        (1, {"merge_up_gate": True}, 12),
+        (1, {"merge_up_gate": True, "fused_moe": False}, 14),
+        (1, {"fused_moe": False}, 15),
+        (8, {"merge_up_gate": True}, 14),
+        (8, {"merge_up_gate": True, "flash_attn": True}, 13),
+    ],
+)
 def test_a_layer_of_a_mixture_takes_as_many_launches_as_documented(
-    merged: bool, fused: bool, launches: int, made: Made
+    n_tokens: int, choices: dict[str, Any], launches: int, made: Made
 ) -> None:
-    options = Options(devices=("cuda:0",), n_ctx=64, ubatch=8, merge_up_gate=merged, fused_moe=fused)
+    options = Options(devices=("cuda:0",), n_ctx=64, ubatch=8, **choices)
     contexts = (
         context_of(made("tiny-gpt-oss"), EmulatedDevice(), replace(options, layers=layers)) for layers in (2, 1)
     )
-    whole, less = (len(context._launches(Extent(1, 1, 1))) for context in contexts)
+    whole, less = (len(context._launches(Extent(n_tokens, 1, 1))) for context in contexts)
     assert whole - less == launches
 
 

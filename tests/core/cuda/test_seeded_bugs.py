@@ -389,24 +389,24 @@ BUGS = [
     Bug(
         "f16: barrier removed before keys are read",
         "attention_mma.cu",
-        "        copy_async_wait<0>();\n        __syncthreads();\n",
-        "        copy_async_wait<0>();\n",
+        "        key_tiles.settle();\n        __syncthreads();\n",
+        "        key_tiles.settle();\n",
         "attention",
         options=FLASH,
     ),
     Bug(
         "f16: barrier removed before keys make way",
         "attention_mma.cu",
-        "        multiply_keys<width>(query, key_tile, scores);\n        __syncthreads();\n",
-        "        multiply_keys<width>(query, key_tile, scores);\n",
+        "        if (key_tiles.land_in_place()) __syncthreads();\n",
+        "",
         "attention",
         options=FLASH,
     ),
     Bug(
         "f16: barrier removed before values are read",
         "attention_mma.cu",
-        "        copy_async_wait<1>();\n        __syncthreads();\n",
-        "        copy_async_wait<1>();\n",
+        "        value_tiles.settle();\n        __syncthreads();\n",
+        "        value_tiles.settle();\n",
         "attention",
         options=FLASH,
     ),
@@ -510,15 +510,15 @@ BUGS = [
     ),
     Bug(
         "f16: keys behind the last one are not zeros",
-        "attention_mma.cu",
-        "first + row >= end ||",
-        "first + row >= end + tile ||",
+        "kv_tiles.cuh",
+        "if (first + row >= end || chunk",
+        "if (first + row >= end + tile || chunk",
         "attention",
         options=FLASH,
     ),
     Bug(
         "f16: heads share the wrong keys",
-        "attention_mma.cu",
+        "kv_tiles.cuh",
         "* n_head_kv + blockIdx.y) * head_dim",
         "* n_head_kv + (blockIdx.y ^ 1)) * head_dim",
         "attention",
@@ -527,16 +527,48 @@ BUGS = [
     Bug(
         "f16: rows of nobody are written",
         "attention_mma.cu",
-        "if (own.token < 0) continue;",
-        "if (own.token < -1) continue;",
+        "is_somebodys = own.token >= 0",
+        "is_somebodys = own.token >= -1",
         "attention",
         options=FLASH,
     ),
     Bug(
-        "f16: scale of the block beside",
-        "attention_mma.cu",
-        "side, at, x",
-        "side, at + 32, x",
+        "f16, q8_0: scale of the block beside",
+        "kv_tiles.cuh",
+        "side.scales[from / 32]",
+        "side.scales[(from + 16) / 32]",
+        "attention",
+        options=FLASH + Q8_0,
+    ),
+    Bug(
+        "f16, q8_0: codes behind the last key are not zeros",
+        "kv_tiles.cuh",
+        "if (first + row >= end || column",
+        "if (first + row >= end + tile || column",
+        "attention",
+        options=FLASH + Q8_0,
+    ),
+    Bug(
+        "f16, q8_0: a thread settles what another asked for",
+        "kv_tiles.cuh",
+        "found = codes[i * threads + threadIdx.x]",
+        "found = codes[i * threads + (threadIdx.x ^ 1)]",
+        "attention",
+        options=FLASH + Q8_0,
+    ),
+    Bug(
+        "f16, q8_0: halves of a chunk swapped",
+        "kv_tiles.cuh",
+        "halves_of_codes({found.x, found.y}, scale)",
+        "halves_of_codes({found.z, found.w}, scale)",
+        "attention",
+        options=FLASH + Q8_0,
+    ),
+    Bug(
+        "f16, q8_0: a copy of the rows beside",
+        "kv_tiles.cuh",
+        "int staged_row(int copy, int thread) { return (copy * 4",
+        "int staged_row(int copy, int thread) { return (copy * 2",
         "attention",
         options=FLASH + Q8_0,
     ),
@@ -748,6 +780,23 @@ def is_caught(bug: Bug, sources: Path, reference: ReferenceSide, schedule: Sched
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_bug_in_a_kernel_is_caught(bug: Bug, reference: Callable[[Bug], ReferenceSide], tmp_path: Path) -> None:
+    assert is_caught(bug, plant(bug, tmp_path), reference(bug), Schedule.FORWARD)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("        copy_async_wait<0>();\n", ""),
+        ("        copy_async_wait<1>();\n", "        copy_async_wait<2>();\n"),
+        ("        key_tiles.settle();\n        __syncthreads();\n", "        key_tiles.settle();\n"),
+        ("        value_tiles.settle();\n        __syncthreads();\n", "        value_tiles.settle();\n"),
+    ],
+)
+def test_codes_of_a_cache_that_are_not_waited_for_are_caught(
+    text: str, instead: str, reference: Callable[[Bug], ReferenceSide], tmp_path: Path
+) -> None:
+    """The same waits and barriers order the f16 cache's copies, which bring halves to their places themselves."""
+    bug = Bug("wait or barrier removed", "attention_mma.cu", text, instead, "attention", options=FLASH + Q8_0)
     assert is_caught(bug, plant(bug, tmp_path), reference(bug), Schedule.FORWARD)
 
 

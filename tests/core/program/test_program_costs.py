@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.core.options import Options
@@ -13,7 +12,6 @@ from harness.core.program.costs import (
     Cost,
     Load,
     expected_experts,
-    expected_token_tiles,
     op_cost,
     op_costs,
     program_cost,
@@ -78,21 +76,20 @@ N_FF, N_EMBD, TOP_K = 160, 288, 3
 
 
 @pytest.mark.parametrize(
-    ("merge", "fused", "floats_per_pair", "row_tiles"),
+    ("merge", "fused", "floats_per_pair"),
     [
-        (False, False, 2 * N_EMBD + 2 * 2 * N_FF + N_FF, 2 + 2),  # two inputs; both halves out and in again; the result
-        (True, False, N_EMBD + 2 * 2 * N_FF + N_FF, 3),  # 320 rows are three tiles of 128, twice 160 are four
-        (False, True, N_EMBD + N_FF, 2 + 2),
-        (True, True, N_EMBD + N_FF, 3),
+        (False, False, 2 * N_EMBD + 2 * 2 * N_FF + N_FF),  # two inputs; both halves out and in again; the result
+        (True, False, N_EMBD + 2 * 2 * N_FF + N_FF),
+        (False, True, N_EMBD + N_FF),
+        (True, True, N_EMBD + N_FF),
     ],
 )
-def test_merging_saves_an_input_and_a_tile_and_fusing_what_lies_between(
-    made: Any, model_of: Any, merge: bool, fused: bool, floats_per_pair: int, row_tiles: int
+def test_merging_saves_an_input_and_fusing_what_lies_between(
+    made: Any, model_of: Any, merge: bool, fused: bool, floats_per_pair: int
 ) -> None:
     options = replace(REFERENCE, merge_up_gate=merge, fused_moe=fused)
     cost = cost_of(model_of(made("tiny-gpt-oss")), "moe_up_gate", Load(8), options)
     assert cost.activation_bytes == 4 * 8 * TOP_K * floats_per_pair
-    assert cost.tiles == pytest.approx(row_tiles * 8 * (1 - (5 / 8) ** 8)), "each used expert has one tile of tokens"
 
 
 @pytest.mark.parametrize(("merge", "fused", "launches"), [(0, 0, 2 * 3 + 1), (1, 0, 3 + 1), (0, 1, 3), (1, 1, 3)])
@@ -101,15 +98,6 @@ def test_expert_by_expert_each_of_a_tokens_three_experts_has_launches_of_its_own
 ) -> None:
     options = replace(REFERENCE, merge_up_gate=bool(merge), fused_moe=bool(fused), moe_path="per_expert")
     assert cost_of(model_of(made("tiny-gpt-oss")), "moe_up_gate", Load(1), options).launches == launches
-
-
-def test_tiles_of_tokens_are_those_of_a_binomial_distribution() -> None:
-    assert expected_token_tiles(4, 4, 130) == 3
-    assert expected_token_tiles(8, 3, 1) == pytest.approx(3 / 8)
-    rng = np.random.default_rng(0)
-    drawn = np.ceil(rng.binomial(300, 3 / 8, 200_000) / 64).mean()
-    assert expected_token_tiles(8, 3, 300) == pytest.approx(drawn, rel=0.01)
-    assert expected_token_tiles(8, 4, 4096) == pytest.approx(2048 / 64 + 0.5, rel=0.01), "nothing underflows"
 
 
 def test_a_cpu_carries_on_only_the_tokens_whose_logits_are_wanted(made: Any, model_of: Any) -> None:

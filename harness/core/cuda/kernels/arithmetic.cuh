@@ -31,6 +31,17 @@ __device__ __forceinline__ float sum_of_sixteen_lanes(float s) {
     return sum_of_eight_lanes(__fadd_rn(s, __shfl_xor_sync(FULL_MASK, s, 8)));
 }
 
+// What a block of 32 numbers is quantised by, from the largest of their magnitudes.
+struct Step {
+    float inverse, scale;
+};
+__device__ __forceinline__ Step step_of(float largest) {
+    return {largest > 0.0f ? __fdiv_rn(127.0f, largest) : 0.0f, __fdiv_rn(largest, 127.0f)};
+}
+__device__ __forceinline__ int8_t code_of(float value, float inverse) {
+    return static_cast<int8_t>(__float2int_rn(__fmul_rn(value, inverse)));
+}
+
 struct Quantized {
     int8_t code;
     float scale;  // the same in all lanes
@@ -42,6 +53,6 @@ __device__ __forceinline__ Quantized quantized(float value) {
     for (int distance = 16; distance > 0; distance /= 2) {
         largest = fmaxf(largest, __shfl_xor_sync(FULL_MASK, largest, distance));
     }
-    const float inverse = largest > 0.0f ? __fdiv_rn(127.0f, largest) : 0.0f;
-    return {static_cast<int8_t>(__float2int_rn(__fmul_rn(value, inverse))), __fdiv_rn(largest, 127.0f)};
+    const Step step = step_of(largest);
+    return {code_of(value, step.inverse), step.scale};
 }

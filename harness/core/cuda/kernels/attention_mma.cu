@@ -6,48 +6,15 @@
 // from position 0, from the oldest that its first token sees to its last token. A tile that a row does not see leaves
 // the row as it was, so the result depends on the keys alone, not on which tokens share a block or a ubatch.
 //
-// Shared memory: keys and values [64 positions][width / 8 chunks of 8 halves], chunk c of row r at place(r, c), which
-// gives ldmatrix and 16-byte stores every bank once. Keys of the next tile travel while this one's values are added.
+// Shared memory: a tile of keys and one of values, see kv_tiles.cuh. Keys of the next tile travel while this one's values are
+// added, values while scores are made.
 //
 // Four warps of 16 rows each. Scores are kept in units of log 2, so that exp2 makes shares of them.
-#include "kv_cache.cuh"
+#include "arithmetic.cuh"
+#include "kv_tiles.cuh"
 
-constexpr int tile = 64, rows = 64, threads = 128;
+constexpr int rows = 64;
 constexpr float log2_e = 1.44269504f;
-
-// Entry points are named for the widest head they take: columns beyond a head's own are zeros.
-template <int width> struct Tile {
-    static constexpr int chunks = width / 8;
-    static __device__ __forceinline__ int place(int row, int chunk) { return row * chunks + (chunk ^ (row & 7)); }
-};
-
-__device__ __forceinline__ uint4 eight_halves(KvSide side, size_t at) {
-    float x[8];
-    kv_eight<true>(side, at, x);
-    return {pack_halves(x[0], x[1]), pack_halves(x[2], x[3]), pack_halves(x[4], x[5]), pack_halves(x[6], x[7])};
-}
-
-// The tile of positions from `first` on; zeros where there is no key below `end` and no column below `head_dim`.
-template <int width>
-__device__ __forceinline__ void fetch(uint4* to, KvSide side, int first, int end, int n_head_kv, int head_dim) {
-    using Of = Tile<width>;
-#pragma unroll 4
-    for (int i = threadIdx.x; i < tile * Of::chunks; i += threads) {
-        const int row = i / Of::chunks, chunk = i % Of::chunks;
-        uint4* place = to + Of::place(row, chunk);
-        if (first + row >= end || chunk * 8 >= head_dim) {
-            *place = {0, 0, 0, 0};
-            continue;
-        }
-        const size_t at = (static_cast<size_t>(first + row) * n_head_kv + blockIdx.y) * head_dim + chunk * 8;
-        if (side.scales == nullptr) {
-            copy_async_16(place, static_cast<const half_bits*>(side.rows) + at);
-        } else {
-            *place = eight_halves(side, at);
-        }
-    }
-    copy_async_commit();
-}
 
 // scores = 16 queries times 64 keys.
 template <int width>
@@ -142,17 +109,70 @@ __device__ __forceinline__ float2 to_shares(float (&scores)[8][4], Row (&row)[2]
     return {fix[0], fix[1]};
 }
 
+// Where the result goes: floats [T, n_head, head_dim_v], or where `codes` are given, those and their scales.
+struct Result {
+    float* values;
+    int8_t* codes;
+    float* scales;
+};
+
+// One row of the result, share times the sums, from `out` on.
+template <int width>
+__device__ __forceinline__ void leave_values(const float (&sum)[width / 8][4], int half, float share, int head_dim_v,
+                                             float* out) {
+#pragma unroll
+    for (int j = 0; j < width / 8; j++) {
+        const int column = j * 8 + threadIdx.x % 4 * 2;
+        if (column >= head_dim_v) break;
+        out[column] = __fmul_rn(sum[j][2 * half], share);
+        out[column + 1] = __fmul_rn(sum[j][2 * half + 1], share);
+    }
+}
+
+// The same row as quantize.cu would leave it, if it is somebody's: a block of 32 is eight numbers in each of the row's four
+// threads. `first` numbers lie before it. All lanes of the warp must take part.
+template <int width>
+__device__ __forceinline__ void leave_codes(const float (&sum)[width / 8][4], int half, float share, bool is_somebodys,
+                                            size_t first, int head_dim_v, const Result& result) {
+#pragma unroll
+    for (int block = 0; block < width / 32; block++) {
+        float values[8], largest = 0.0f;
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            values[i] = __fmul_rn(sum[block * 4 + i / 2][2 * half + i % 2], share);
+            largest = fmaxf(largest, fabsf(values[i]));
+        }
+        const Step step = step_of(largest_of_four(largest));
+        if (!is_somebodys || block * 32 >= head_dim_v) continue;
+        const size_t at = first + block * 32;
+#pragma unroll
+        for (int i = 0; i < 8; i += 2) {
+            const int low = code_of(values[i], step.inverse) & 255, high = code_of(values[i + 1], step.inverse) & 255;
+            uint16_t* pair = reinterpret_cast<uint16_t*>(result.codes + at + i * 4 + threadIdx.x % 4 * 2);
+            *pair = static_cast<uint16_t>(low | high << 8);
+        }
+        if (threadIdx.x % 4 == 0) result.scales[at / 32] = step.scale;
+    }
+}
+
 struct Shape {
     int n_tokens, n_head, n_head_kv, head_dim, head_dim_v;
     float scale;
     int window;
 };
 
-template <int width>
+template <int width, bool is_staged>
 __device__ __forceinline__ void attend(const float* q, KvSide keys, KvSide values, const float* sinks,
-                                       const Shape& shape, int position, float* a) {
+                                       const Shape& shape, int position, const Result& result) {
     SHARED(uint4, key_tile, tile * width / 8);
     SHARED(uint4, value_tile, tile * width / 8);
+    Tiles<width, is_staged> key_tiles = {keys, shape.n_head_kv, shape.head_dim, key_tile, nullptr, {}};
+    Tiles<width, is_staged> value_tiles = {values, shape.n_head_kv, shape.head_dim_v, value_tile, nullptr, {}};
+    if constexpr (is_staged) {
+        SHARED(uint4, codes, 2 * tile * width / 16);
+        key_tiles.codes = codes;
+        value_tiles.codes = codes + tile * width / 16;
+    }
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = shape.n_head / shape.n_head_kv;
     const int n_tokens = rows / group, first_token = (gridDim.x - 1 - blockIdx.x) * n_tokens;  // longest first
     const int last_token = min(first_token + n_tokens, shape.n_tokens) - 1;
@@ -187,15 +207,16 @@ __device__ __forceinline__ void attend(const float* q, KvSide keys, KvSide value
     const int end = position + last_token + 1;
     const float scale = __fmul_rn(shape.scale, log2_e);
     int first_key = oldest_of(first_token) / tile * tile;
-    fetch<width>(key_tile, keys, first_key, end, shape.n_head_kv, shape.head_dim);
+    key_tiles.fetch(first_key, end);
     for (; first_key < end; first_key += tile) {
         copy_async_wait<0>();
+        key_tiles.settle();
         __syncthreads();
-        fetch<width>(value_tile, values, first_key, end, shape.n_head_kv, shape.head_dim_v);
+        value_tiles.fetch(first_key, end);
         float scores[8][4];
         multiply_keys<width>(query, key_tile, scores);
-        __syncthreads();
-        fetch<width>(key_tile, keys, first_key + tile, end, shape.n_head_kv, shape.head_dim);
+        if (key_tiles.land_in_place()) __syncthreads();
+        key_tiles.fetch(first_key + tile, end);
         const bool all_seen = first_key + tile <= position + first_token + 1 && first_key >= oldest_of(last_token);
         const float2 fix = to_shares(scores, row, first_key, scale, all_seen);
 #pragma unroll
@@ -203,6 +224,7 @@ __device__ __forceinline__ void attend(const float* q, KvSide keys, KvSide value
             for (int e = 0; e < 4; e++) sum[j][e] = __fmul_rn(sum[j][e], e < 2 ? fix.x : fix.y);
         }
         copy_async_wait<1>();
+        value_tiles.settle();
         __syncthreads();
         add_values<width>(scores, value_tile, sum);
     }
@@ -210,36 +232,41 @@ __device__ __forceinline__ void attend(const float* q, KvSide keys, KvSide value
     for (int half = 0; half < 2; half++) {
         const Row& own = row[half];
         float total = sum_of_four(own.total), share = 1.0f;
-        if (own.token < 0) continue;
         if (sinks != nullptr) {
             const float sink = __fmul_rn(sinks[own.head], log2_e), both = fmaxf(own.largest, sink);
             share = exp2_of_card(__fadd_rn(own.largest, -both));
             total = __fadd_rn(__fmul_rn(total, share), exp2_of_card(__fadd_rn(sink, -both)));
         }
         share = __fdiv_rn(share, total);
-        float* out = a + (static_cast<size_t>(own.token) * shape.n_head + own.head) * shape.head_dim_v;
-#pragma unroll
-        for (int j = 0; j < width / 8; j++) {
-            const int column = j * 8 + lane % 4 * 2;
-            if (column >= shape.head_dim_v) break;
-            out[column] = __fmul_rn(sum[j][2 * half], share);
-            out[column + 1] = __fmul_rn(sum[j][2 * half + 1], share);
+        const size_t first = (static_cast<size_t>(max(own.token, 0)) * shape.n_head + own.head) * shape.head_dim_v;
+        const bool is_somebodys = own.token >= 0;
+        if (result.codes != nullptr) {
+            leave_codes<width>(sum, half, share, is_somebodys, first, shape.head_dim_v, result);
+        } else if (is_somebodys) {
+            leave_values<width>(sum, half, share, shape.head_dim_v, result.values + first);
         }
     }
 }
 
-// Launch: grid (ceil(T / (64 / group)), n_head_kv), 128 threads. Heads are at most `width` wide and multiples of 8; at
-// most 64 share a KV head. q float [T, n_head, head_dim], a float [T, n_head, head_dim_v].
-#define ATTENTION_MMA(width, blocks)                                                                                   \
-    extern "C" __global__ void __launch_bounds__(128, blocks) attention_mma_##width(                                   \
+// Launch: grid (ceil(T / (64 / group)), n_head_kv), 128 threads. Heads are at most `width` wide and multiples of 8, of 32 for
+// codes; at most 64 share a KV head. q float [T, n_head, head_dim], the result [T, n_head, head_dim_v]. Entry points are named for
+// the widest head they take; those that end in _q8 are for a cache of which a side is q8_0.
+#define ATTENTION_MMA(name, width, blocks, is_staged)                                                                  \
+    extern "C" __global__ void __launch_bounds__(128, blocks) name(                                                    \
         const float* __restrict__ q, const void* __restrict__ keys, const half_bits* __restrict__ key_scales,          \
         const void* __restrict__ values, const half_bits* __restrict__ value_scales, const float* __restrict__ sinks,  \
         int n_tokens, int n_head, int n_head_kv, int head_dim, int head_dim_v, float scale, int window,                \
-        const int* __restrict__ position, float* __restrict__ a) {                                                     \
+        const int* __restrict__ position, float* __restrict__ a, int8_t* __restrict__ codes,                           \
+        float* __restrict__ scales) {                                                                                  \
         const Shape shape = {n_tokens, n_head, n_head_kv, head_dim, head_dim_v, scale, window};                        \
-        attend<width>(q, {keys, key_scales}, {values, value_scales}, sinks, shape, *position, a);                      \
+        const Result result = {a, codes, scales};                                                                      \
+        attend<width, is_staged>(q, {keys, key_scales}, {values, value_scales}, sinks, shape, *position, result);      \
     }                                                                                                                  \
-    LAUNCHABLE(attention_mma_##width)
+    LAUNCHABLE(name)
 
-ATTENTION_MMA(64, 3)
-ATTENTION_MMA(128, 2)
+ATTENTION_MMA(attention_mma_64, 64, 3, false)
+ATTENTION_MMA(attention_mma_128, 128, 2, false)
+#ifdef COPIES_TRAVEL
+ATTENTION_MMA(attention_mma_64_q8, 64, 3, true)
+ATTENTION_MMA(attention_mma_128_q8, 128, 2, true)
+#endif

@@ -92,7 +92,12 @@ __device__ __forceinline__ void dot(const Row& row, int n_columns, Activations i
         for (int i = 0; i < warp_blocks; i++) {
             const int own = warp * warp_blocks + i, index = min(step * step_blocks + own, n_blocks - 1);
             Block block;
+#ifdef NEIGHBOURS  // of a format whose blocks share bytes: whole rows are made of them, and so are a warp's steps
+            static_assert(NEIGHBOURS == warp_blocks, "a warp's blocks of a step are neighbours");
+            decode_neighbour(row, min(step * n_warps + warp, n_blocks / NEIGHBOURS - 1), i, block);
+#else
             decode(row, index, block);
+#endif
             const int4 low = codes[2 * index], high = codes[2 * index + 1];
             const int words[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
             put_terms(block, words, scales[index], now + own * terms * 32);

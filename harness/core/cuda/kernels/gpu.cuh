@@ -22,6 +22,10 @@ typedef unsigned long long uint64_t;
 #define LAUNCHABLE(kernel)
 #endif
 
+#if defined(SIMT) || __CUDA_ARCH__ >= 800
+#define COPIES_TRAVEL  // to shared memory by themselves, see copy_async_16
+#endif
+
 #define FULL_MASK 0xffffffffu
 #define NEGATIVE_INFINITY __int_as_float(static_cast<int>(0xff800000u))
 

@@ -14,16 +14,20 @@ template <bool is_q8> __device__ __forceinline__ float kv_number(KvSide side, si
     return __fmul_rn(half_to_float(side.scales[at / 32]), __int2float_rn(code));
 }
 
+// Eight codes of one block of 32, in the order of their bytes.
+__device__ __forceinline__ void eight_of_codes(uint2 codes, float scale, float (&x)[8]) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        const int8_t code = static_cast<int8_t>((i < 4 ? codes.x : codes.y) >> i % 4 * 8);
+        x[i] = __fmul_rn(scale, __int2float_rn(code));
+    }
+}
+
 // Eight numbers beside each other; `at` is a multiple of 8.
 template <bool is_q8> __device__ __forceinline__ void kv_eight(KvSide side, size_t at, float (&x)[8]) {
     if (is_q8) {
         const uint2 codes = *reinterpret_cast<const uint2*>(static_cast<const int8_t*>(side.rows) + at);
-        const float scale = half_to_float(side.scales[at / 32]);
-#pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const int8_t code = static_cast<int8_t>((i < 4 ? codes.x : codes.y) >> i % 4 * 8);
-            x[i] = __fmul_rn(scale, __int2float_rn(code));
-        }
+        eight_of_codes(codes, half_to_float(side.scales[at / 32]), x);
     } else {
         const uint4 halves = *reinterpret_cast<const uint4*>(static_cast<const half_bits*>(side.rows) + at);
         const uint32_t pairs[4] = {halves.x, halves.y, halves.z, halves.w};

@@ -11,9 +11,9 @@ __device__ __forceinline__ int shifted(int values, bool shift, uint32_t by) {
     return add_bytes(static_cast<uint32_t>(values), shift ? by * 0x01010101u : 0u);
 }
 
-// -31 -13 1 17; shifted by 5.
+// -31 -13 1 17; shifted by 5, in a table that is a word, so that there is one to look up and nothing to add.
 __device__ __forceinline__ int value_2(uint32_t indices, bool shift) {
-    return shifted(look_up_8(0x1101f3e1u, 0u, indices), shift, 5);
+    return look_up_8(shift ? 0x1606f8e6u : 0x1101f3e1u, 0u, indices);
 }
 
 // -63 -40 -23 -10 1 13 28 47; shifted by 4.
