@@ -91,6 +91,7 @@ class Watched(EmulatedDevice):
 
     def allocate(self, n_bytes: int, what: str) -> EmulatedBuffer:
         made = super().allocate(n_bytes, what)
+        self.uploads[id(made)] = 0  # the number may have been that of a buffer which is gone
         if "the room for" in what:
             self.rooms.append(made)
         return made
