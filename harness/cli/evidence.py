@@ -96,6 +96,11 @@ def usable(session: Session) -> bool:
     return session.level is not None and session.level > 0
 
 
+def kind_of(key: SeriesKey) -> str:
+    """What series must have in common to suffer alike from a machine's moods."""
+    return f"{key.metric} on {key.device}"
+
+
 def speed(key: SeriesKey, session: Session) -> float:
     """The logarithm of a session's level, turned so that more is better. Only for usable sessions."""
     return (1.0 if key.higher_is_better else -1.0) * math.log(session.level or math.nan)
@@ -168,4 +173,4 @@ def _nights(track: Track, baseline: Found | None) -> SeriesNights | None:
     names = tuple(tuple(s.run for s in sessions) for _, sessions in nights)
     pinned = tuple(place for place, (run, _) in enumerate(nights) if run == chosen)
     tonight = speed(track.key, track.tonight)
-    return SeriesNights(track.key.series_id, values, tonight, pinned, track.key.device, names)
+    return SeriesNights(track.key.series_id, values, tonight, pinned, kind_of(track.key), names)

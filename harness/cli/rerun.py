@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.evidence import Evidence
+from harness.cli.evidence import Evidence, kind_of
 from harness.cli.talk import say
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.stats.gate import Again
 
 COMPANY = 8
-"""Series that are no suspects, measured beside them if the run has as many: their median is the session's weather."""
+"""Series of a suspect's kind that are none, measured beside it if there are as many: their median is the weather."""
 
 
 def obstacle(info: "RunInfo") -> str:
@@ -57,14 +57,16 @@ def measure_again(evidence: Evidence, wanted: "Again", results: Path, times: int
 
 
 def chosen_cases(evidence: Evidence, wanted: "Again", cases: "Collection[Case]") -> "tuple[Case, ...]":
-    """The suspects' cases with their opponents, and of the rest what brings the series beside them to COMPANY."""
+    """The suspects' cases with their opponents, and of the rest what brings those beside them to COMPANY."""
     from harness.runner.order import company  # noqa: PLC0415
 
     case_of = {track.key.series_id: track.tonight.case_id for track in evidence.tracks}
+    kinds = {track.key.series_id: kind_of(track.key) for track in evidence.tracks}
     asked = {case_of[name] for name in wanted.suspects}
+    suffering = {kinds[name] for name in wanted.suspects or wanted.company}
     for name in wanted.company:
         coming = {case.case_id for case in company(asked, tuple(cases))}
-        if sum(case_of[other] in coming for other in wanted.company) >= COMPANY:
-            break
-        asked.add(case_of[name])
+        beside = sum(kinds[other] == kinds[name] and case_of[other] in coming for other in wanted.company)
+        if kinds[name] in suffering and beside < COMPANY:
+            asked.add(case_of[name])
     return company(asked, tuple(cases))

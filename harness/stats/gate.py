@@ -28,6 +28,8 @@ AFFORDABLE = 2
 """Unchanged series that may run again in a night whatever the suite's size: a noisy small one needs second looks."""
 WEATHER_SHARE = 0.2
 """Of the level, for the alarm that everything is slower: such an alarm has a machine's moods as its noise."""
+LEAN = 0.2
+"""How much more or less of a weather a series may suffer than the others do: its least error, as a share of it."""
 _CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
@@ -108,24 +110,24 @@ def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rul
 def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Judgement, ...]:
     """The verdict on every series, given the fresh sessions; a series without any is judged by its first.
 
-    A series is judged without the weather, which is judged as a series of its own; what slows all of a device's series
+    A series is judged without the weather, which is judged as a series of its own; what slows all series of a kind
     alike is an alarm for each of them.
     """
     chosen = again(suite, rules).suspects
     clear = cleared(suite, fresh, apart=chosen)
     bases = baselines(clear.suite, rules)
-    own = _judgements(_Look(clear.suite, bases, clear.fresh, _scatter(clear, bases, chosen)), chosen, rules)
+    own = _judgements(_Look(clear.suite, bases, clear.fresh, _least_errors(clear, bases, chosen, rules)), chosen, rules)
     moved = _moved(clear.weather, rules)
     strict = replace(rules, level=rules.level * WEATHER_SHARE)
     looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, {}) for w in clear.weather]
     weather = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
     return tuple(
-        _in_weather(judgement, weather.get(series.device), rules) for series, judgement in zip(suite, own, strict=True)
+        _in_weather(judgement, weather.get(series.kind), rules) for series, judgement in zip(suite, own, strict=True)
     )
 
 
 def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
-    """The devices whose series are suspiciously slow together."""
+    """The kinds whose series are suspiciously slow together."""
     return _suspects(weather, _weather_baselines(weather, rules), rules)
 
 
@@ -134,22 +136,31 @@ def _weather_baselines(weather: Sequence[SeriesNights], rules: Rules) -> tuple[S
     return tuple(spread(_level(series.firsts[-rules.window :], rules), spikes=True) for series in weather)
 
 
-def _scatter(clear: Cleared, bases: Sequence[Spread | None], apart: Collection[str]) -> dict[str, float]:
-    """By device, how far the series measured again beside its suspects, which are `apart`, lie from their levels.
+def _least_errors(
+    clear: Cleared, bases: Sequence[Spread | None], apart: Collection[str], rules: Rules
+) -> dict[str, float]:
+    """By kind, how far off any series may be tonight whatever the nights before say: in moods some suffer more.
 
-    In some moods a series suffers more than another, so that nights before do not tell how far off one may be.
+    It is what those measured again beside the suspects, which are `apart`, scatter by, and a share of the weather.
     """
     shifts: dict[str, list[float]] = {}
     for series, base in zip(clear.suite, bases, strict=True):
         fresh = clear.fresh.get(series.series_id)
         if base is not None and fresh and series.series_id not in apart:
-            shifts.setdefault(series.device, []).append(float(np.mean([*fresh.values()])) - base.centre)
-    return {device: MAD * float(np.median(np.abs(found))) for device, found in shifts.items() if len(found) >= COMPANY}
+            shifts.setdefault(series.kind, []).append(float(np.mean([*fresh.values()])) - base.centre)
+    scatter = {kind: MAD * float(np.median(np.abs(found))) for kind, found in shifts.items() if len(found) >= COMPANY}
+    for weather, base in zip(clear.weather, _weather_baselines(clear.weather, rules), strict=True):
+        fresh = clear.weather_fresh.get(weather.series_id)
+        value = float(np.mean([*fresh.values()])) if fresh else weather.tonight
+        if base is not None:
+            lean = LEAN * abs(value - base.centre)
+            scatter[weather.series_id] = max(scatter.get(weather.series_id, 0.0), lean)
+    return scatter
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Series with their baselines and re-runs, and the least error that a device's are taken to have tonight."""
+    """Series with their baselines and re-runs, and the least error that those of a kind are taken to have tonight."""
 
     suite: tuple[SeriesNights, ...]
     bases: tuple[Spread | None, ...]
@@ -163,7 +174,7 @@ class _Look:
 
     def _evidence(self, series: SeriesNights, base: Spread, share: float) -> "_Evidence":
         again = [*self.fresh.get(series.series_id, {}).values()]
-        return _evidence(series, base, again, share, self.least_errors.get(series.device, 0.0))
+        return _evidence(series, base, again, share, self.least_errors.get(series.kind, 0.0))
 
 
 def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Judgement, ...]:
@@ -178,7 +189,7 @@ def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Jud
 
 
 def _in_weather(own: Judgement, weather: Judgement | None, rules: Rules) -> Judgement:
-    """A series' verdict with that on all series of its device together."""
+    """A series' verdict with that on all series of its kind together."""
     if weather is None or own.ratio is None or weather.ratio is None:
         return own
     moved = f"{weather.ratio - 1:+.1%}"

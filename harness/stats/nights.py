@@ -15,15 +15,15 @@ class SeriesNights:
     """A series' earlier nights in order, and tonight. A night is its first session's value, then its re-runs'.
 
     Values are logarithms of speed. `pinned`: the nights to compare with, where somebody has chosen them; the level of
-    the last nights else. `device`: series of one device share a night's weather. `sessions`: the names of the nights'
-    sessions, equal for series that were measured in one session; counted where none are given.
+    the last nights else. `kind`: series of one kind, a metric on a device, share a night's weather. `sessions`: the
+    names of the nights' sessions, equal for series that were measured in one session; counted where none are given.
     """
 
     series_id: str
     nights: tuple[tuple[float, ...], ...]
     tonight: float
     pinned: tuple[int, ...] = ()
-    device: str = ""
+    kind: str = ""
     sessions: tuple[tuple[str, ...], ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""What a night does to all series of a device alike, told apart from what it does to one of them.
+"""What a night does to all series of a kind alike, told apart from what it does to one of them.
 
 A machine has moods that last for minutes, a clock a few percent lower or a neighbour in its caches, in which
 everything is slower by about the same factor. A session's weather is the median distance of its series from their own
@@ -14,7 +14,7 @@ import numpy as np
 from harness.stats.nights import NIGHTS_NEEDED, Fresh, SeriesNights
 
 FEWEST = 5
-"""Series of a device without which its weather is not told from theirs."""
+"""Series of a kind without which its weather is not told from theirs."""
 COMPANY = 3
 """Series that a session must have measured for its weather to be known."""
 
@@ -23,7 +23,7 @@ COMPANY = 3
 class Cleared:
     """A suite without its weather, in the same order, and its re-runs.
 
-    `weather`: that of every device which has one, as a series with the device's name for its id.
+    `weather`: that of every kind which has one, as a series with the kind's name for its id.
     """
 
     suite: tuple[SeriesNights, ...]
@@ -40,8 +40,8 @@ def cleared(suite: Sequence[SeriesNights], fresh: Fresh, apart: Collection[str] 
     clear = {series.series_id: series for series in suite}
     clear_fresh = {name: dict(values) for name, values in fresh.items()}
     weather, weather_fresh = [], {}
-    for device in dict.fromkeys(series.device for series in suite):
-        known = [s for s in suite if s.device == device and len(s.nights) >= NIGHTS_NEEDED]
+    for kind in dict.fromkeys(series.kind for series in suite):
+        known = [s for s in suite if s.kind == kind and len(s.nights) >= NIGHTS_NEEDED]
         if len(known) < FEWEST:
             continue
         sky = _Sky(known, {s.series_id: fresh.get(s.series_id, {}) for s in known}, apart)
@@ -49,13 +49,13 @@ def cleared(suite: Sequence[SeriesNights], fresh: Fresh, apart: Collection[str] 
             clear[series.series_id] = sky.without(series)
             if series.series_id in fresh:
                 clear_fresh[series.series_id] = sky.fresh_without(fresh[series.series_id])
-        weather.append(sky.as_series(device))
-        weather_fresh[device] = sky.tonights
+        weather.append(sky.as_series(kind))
+        weather_fresh[kind] = sky.tonights
     return Cleared(tuple(clear[series.series_id] for series in suite), clear_fresh, tuple(weather), weather_fresh)
 
 
 class _Sky:
-    """The weather of one device's sessions. A night's first session that had too little company is taken for fair."""
+    """The weather of one kind's sessions. A night's first session that had too little company is taken for fair."""
 
     def __init__(self, known: Sequence[SeriesNights], fresh: Fresh, apart: Collection[str]) -> None:
         self._known = known
@@ -84,7 +84,7 @@ class _Sky:
     def fresh_without(self, values: Mapping[str, float]) -> dict[str, float]:
         return {session: v - self.tonights[session] for session, v in values.items() if session in self.tonights}
 
-    def as_series(self, device: str) -> SeriesNights:
+    def as_series(self, kind: str) -> SeriesNights:
         nights: dict[str, dict[str, float]] = {}
         pinned = set()
         for series in sorted(self._known, key=lambda series: -len(series.nights)):
@@ -95,7 +95,7 @@ class _Sky:
                     nights.setdefault(first, {}).update(known)
                     pinned |= {first} if place in series.pinned else set()
         chosen = tuple(place for place, first in enumerate(nights) if first in pinned)
-        return SeriesNights(device, tuple(tuple(night.values()) for night in nights.values()), self.tonight, chosen)
+        return SeriesNights(kind, tuple(tuple(night.values()) for night in nights.values()), self.tonight, chosen)
 
 
 def _medians(sessions: Mapping[str, Sequence[float]]) -> dict[str, float]:

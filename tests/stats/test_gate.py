@@ -193,8 +193,8 @@ def test_a_slowdown_of_one_series_is_found_in_such_a_mood() -> None:
     assert verdict(moody(slow=0.03), bad_night, "s4").outcome != "SLOWER"
 
 
-def test_devices_have_weathers_of_their_own() -> None:
-    stormy, calm = moody(), [replace(s, series_id=f"c{s.series_id}", device="cuda:0") for s in suite(12, 12)]
+def test_kinds_of_series_have_weathers_of_their_own() -> None:
+    stormy, calm = moody(), [replace(s, series_id=f"c{s.series_id}", kind="cuda:0") for s in suite(12, 12)]
     for series, judgement in zip(suite(12, 12), judge([*stormy, *calm], {}, RULES)[12:], strict=True):
         assert judgement.outcome == "SAME"
         assert judgement.ratio == pytest.approx(math.exp(series.tonight - 3.0), abs=0.006)
