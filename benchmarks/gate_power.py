@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cli.rerun import COMPANY
+from harness.cli.rerun import COMPANY_WANTED
 from harness.stats.gate import Judgement, Rules, again, judge
 from harness.stats.nights import SeriesNights
 
@@ -101,7 +101,7 @@ def one_suite(rng: np.random.Generator, suite: Suite, noise: Noise, rules: Rules
         for i in range(suite.cases)
     ]
     wanted = again(series, rules)
-    measured = (*wanted.suspects, *wanted.company[:COMPANY])
+    measured = (*wanted.suspects, *wanted.company[:COMPANY_WANTED])
     reruns = {name: {str(k): float(v) for k, v in enumerate(fresh[int(name), -1])} for name in measured}
     return counted(judge(series, reruns, rules), suite.slowed, len(wanted.suspects))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.records.record import RunInfo
     from harness.stats.gate import Again
 
-COMPANY = 8
+COMPANY_WANTED = 8
 """Series of a suspect's kind that are none, measured beside it if there are as many: their median is the weather."""
 
 
@@ -57,7 +57,7 @@ def measure_again(evidence: Evidence, wanted: "Again", results: Path, times: int
 
 
 def chosen_cases(evidence: Evidence, wanted: "Again", cases: "Collection[Case]") -> "tuple[Case, ...]":
-    """The suspects' cases with their opponents, and of the rest what brings those beside them to COMPANY."""
+    """The suspects' cases with their opponents, and of the rest what brings those beside them to COMPANY_WANTED."""
     from harness.runner.order import company  # noqa: PLC0415
 
     case_of = {track.key.series_id: track.tonight.case_id for track in evidence.tracks}
@@ -67,6 +67,6 @@ def chosen_cases(evidence: Evidence, wanted: "Again", cases: "Collection[Case]")
     for name in wanted.company:
         coming = {case.case_id for case in company(asked, tuple(cases))}
         beside = sum(kinds[other] == kinds[name] and case_of[other] in coming for other in wanted.company)
-        if kinds[name] in suffering and beside < COMPANY:
+        if kinds[name] in suffering and beside < COMPANY_WANTED:
             asked.add(case_of[name])
     return company(asked, tuple(cases))

@@ -133,7 +133,8 @@ def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
 
 def _weather_baselines(weather: Sequence[SeriesNights], rules: Rules) -> tuple[Spread | None, ...]:
     """As `baselines`, but moods are what a weather's nights vary by, so those far out count as well."""
-    return tuple(spread(_level(series.firsts[-rules.window :], rules), spikes=True) for series in weather)
+    levels = (_level(series.firsts[-rules.window :], rules) for series in weather)
+    return tuple(_pinned(series, spread(level, spikes=True)) for series, level in zip(weather, levels, strict=True))
 
 
 def _least_errors(

@@ -193,6 +193,18 @@ def test_a_slowdown_of_one_series_is_found_in_such_a_mood() -> None:
     assert verdict(moody(slow=0.03), bad_night, "s4").outcome != "SLOWER"
 
 
+def test_a_slow_level_of_everything_is_accepted_by_choosing_a_night_of_it() -> None:
+    slow = [
+        replace(s, nights=(*s.nights[:18], *((v[0] - 0.04,) for v in s.nights[18:])), tonight=s.tonight - 0.04)
+        for s in suite()
+    ]
+    reruns = named({f"s{i}": fresh(3.0 - 0.04, seed=i) for i in range(30)})
+    assert {j.outcome for j in judge(slow, reruns, RULES)} == {"SLOWER"}
+    accepted = [j.outcome for j in judge([replace(s, pinned=(18, 19)) for s in slow], reruns, RULES)]
+    assert "SLOWER" not in accepted
+    assert accepted.count("SAME") >= 28
+
+
 def test_kinds_of_series_have_weathers_of_their_own() -> None:
     stormy, calm = moody(), [replace(s, series_id=f"c{s.series_id}", kind="cuda:0") for s in suite(12, 12)]
     for series, judgement in zip(suite(12, 12), judge([*stormy, *calm], {}, RULES)[12:], strict=True):
