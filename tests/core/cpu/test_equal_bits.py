@@ -89,3 +89,14 @@ def test_attention_past_one_chunk_of_keys_does_not_depend_on_the_cut(made: Made,
             parts.append(context.run(ids[position : position + n], position, "all"))
             position += n
         np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("preset", ["gpt-oss-20b", "qwen3-30b-a3b-iq2_xxs-mainline"], ids=["gpt-oss", "qwen3"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_single_token_of_a_wide_model_has_the_bits_of_several(made: Made, preset: str, threads: int) -> None:
+    """Wide enough that one worker multiplies more than two groups of an expert's rows in a run, the last run fewer."""
+    path = made(preset, layers=1, vocab=320, n_expert=9)
+    together = logits(path, threads=1)
+    for merge in (False, True):
+        alone = logits(path, spans=(1,) * N_TOKENS, threads=threads, merge_up_gate=merge)
+        np.testing.assert_array_equal(alone, together)

@@ -127,49 +127,54 @@ Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
 
 /// Units: an expert's blocks of 32 columns, by its tokens.
 void UpGate::fused(Worker& worker, const Batch& batch, const ExpertSpan& experts) const {
-  const std::int64_t blocks = divided_up(params_.n_ff, kBlock);
-  const std::int64_t tiles_at_once = Workspace::kTokensAtOnce / workspace_.kernels().tile_tokens;
   const bool one_token = batch.tokens == 1;
+  const std::int64_t blocks = divided_up(params_.n_ff, kBlock);
+  const std::int64_t blocks_at_once = one_token && up_ ? groups_in_a_run(workspace_, *gate_) / 2 : 1;
+  const std::int64_t runs = divided_up(blocks, blocks_at_once);
+  const std::int64_t tiles_at_once = Workspace::kTokensAtOnce / workspace_.kernels().tile_tokens;
   const UnitMap units(experts, [&](std::size_t i) {
-    return blocks * divided_up(tiles_for(workspace_, batch.routing.used[i].count).count, tiles_at_once);
+    return runs * divided_up(tiles_for(workspace_, batch.routing.used[i].count).count, tiles_at_once);
   });
   worker.for_each(units.count(), [&](std::int64_t unit) {
     const auto found = units.find(unit);
     const ExpertPairs& pairs = batch.routing.used[found.expert];
     const TokenRange all = inputs_of(workspace_, pairs, one_token);
-    const std::int64_t first = found.unit / blocks * tiles_at_once;
+    const std::int64_t first = found.unit / runs * tiles_at_once;
     const TileSplit part = all.split.part(first, std::min(first + tiles_at_once, all.split.count));
-    fused_unit(worker, batch, pairs, found.unit % blocks, {all.split.first(first), part});
+    const std::int64_t block = found.unit % runs * blocks_at_once;
+    fused_unit(worker, batch, pairs, {block, std::min(block + blocks_at_once, blocks)}, {all.split.first(first), part});
   });
 }
 
-/// `tokens` counts from the expert's first.
-void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, std::int64_t block,
+/// `tokens` counts from the expert's first. Merged weights are one block's at a time, which lie together.
+void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, const BlockSpan& blocks,
                         const TokenRange& tokens) const {
-  const std::int64_t group = 2 * block;
-  const std::int64_t halves[2] = {group, group + 1};
-  const std::int64_t merged[4] = {2 * group, 2 * group + 1, 2 * group + 2, 2 * group + 3};
-  const auto n = static_cast<std::size_t>(std::min<std::int64_t>(2, gate_->groups_per_half() - group));
+  const std::int64_t halves = up_ ? 1 : 2;
+  const std::int64_t group = 2 * blocks.first;
+  const std::int64_t in_half = std::min(2 * (blocks.last - blocks.first), gate_->groups_per_half() - group);
+  std::int64_t groups[Workspace::kMaxRun];
+  std::iota(groups, groups + halves * in_half, halves * group);
+  const std::span<const std::int64_t> all{groups, static_cast<std::size_t>(halves * in_half)};
   const TokenRange range{inputs_of(workspace_, pairs, batch.tokens == 1).first + tokens.first, tokens.split};
   const std::int64_t stride = tokens.split.tokens * kRows;
   float* sums = workspace_.sums(worker);
+  workspace_.multiply(worker, *gate_, pairs.expert, all, inputs(*gate_, batch), range, sums,
+                      up_ ? up_->stream(pairs.expert, group) : nullptr);
+  if (up_) {
+    workspace_.multiply(worker, *up_, pairs.expert, all, inputs(*up_, batch), range, sums + in_half * stride,
+                        gate_->stream(pairs.expert, group + in_half));
+  }
   GatedBlock gated{};
   gated.gate = sums;
+  gated.up = sums + (up_ ? in_half : 1) * stride;
+  gated.group_stride = halves * stride;
   gated.token_stride = kRows;
   gated.tokens = tokens.split.tokens;
-  if (up_) {
-    workspace_.multiply(worker, *gate_, pairs.expert, {halves, n}, inputs(*gate_, batch), range, sums,
-                        up_->stream(pairs.expert, group));
-    gated.up = sums + static_cast<std::int64_t>(n) * stride;
-    gated.group_stride = stride;
-    workspace_.multiply(worker, *up_, pairs.expert, {halves, n}, inputs(*up_, batch), range,
-                        sums + static_cast<std::int64_t>(n) * stride, gate_->stream(pairs.expert, group + 2));
-  } else {
-    workspace_.multiply(worker, *gate_, pairs.expert, {merged, 2 * n}, inputs(*gate_, batch), range, sums);
-    gated.up = sums + stride;
-    gated.group_stride = 2 * stride;
+  for (std::int64_t block = blocks.first; block < blocks.last; ++block) {
+    activate(batch, pairs.expert, block, pairs.first + tokens.first, gated);
+    gated.gate += 2 * gated.group_stride;
+    gated.up += 2 * gated.group_stride;
   }
-  activate(batch, pairs.expert, block, pairs.first + tokens.first, gated);
 }
 
 /// Activates and stores block `block` of the pairs from `place` on; `gated` says where the sums are.
@@ -317,26 +322,30 @@ void Down::multiply(Worker& worker, const Activations& inputs, const Routing& ro
 /// One token: its slots are summed where they are multiplied.
 void Down::one_token(Worker& worker, const Activations& inputs, const Routing& routing, const float* x,
                      float* y) const {
-  constexpr int kWide = 2 * kRows;
   const std::int64_t groups = down_->groups();
-  worker.for_each(divided_up(groups, 2), [&](std::int64_t unit) {
-    const std::int64_t pair[2] = {2 * unit, 2 * unit + 1};
-    const auto n = static_cast<std::size_t>(std::min<std::int64_t>(2, groups - pair[0]));
-    const std::int64_t row = down_->group(pair[0]).first;
-    const std::int64_t rows = std::min<std::int64_t>(kWide, columns_ - row);
+  const std::int64_t at_once = std::min(groups_in_a_run(workspace_, *down_), Workspace::kMostSums / params_.top_k);
+  const std::int64_t wide = at_once * kRows;
+  worker.for_each(divided_up(groups, at_once), [&](std::int64_t unit) {
+    const std::int64_t first = unit * at_once;
+    const std::int64_t n = std::min(at_once, groups - first);
+    std::int64_t run[Workspace::kMaxRun];
+    std::iota(run, run + n, first);
+    const std::int64_t row = down_->group(first).first;
+    const std::int64_t rows = std::min(wide, columns_ - row);
     float* sums = workspace_.sums(worker);
     for (std::size_t i = 0; i < routing.used.size(); ++i) {
       const ExpertPairs& used = routing.used[i];
       const bool last = i + 1 == routing.used.size();  // then the next unit's rows of the first follow
-      const std::uint8_t* after = last ? down_->stream(routing.used.front().expert, pair[0] + 2)
-                                       : down_->stream(routing.used[i + 1].expert, pair[0]);
-      float* out = sums + routing.pairs[static_cast<std::size_t>(used.first)] * kWide;
-      workspace_.multiply(worker, *down_, used.expert, {pair, n}, inputs, {used.first, {1, 1}}, out, after);
+      const std::uint8_t* after = last ? down_->stream(routing.used.front().expert, first + at_once)
+                                       : down_->stream(routing.used[i + 1].expert, first);
+      float* out = sums + routing.pairs[static_cast<std::size_t>(used.first)] * wide;
+      workspace_.multiply(worker, *down_, used.expert, {run, static_cast<std::size_t>(n)}, inputs, {used.first, {1, 1}},
+                          out, after);
       if (const float* add = bias(used.expert, row); add != nullptr) {
         for (std::int64_t r = 0; r < rows; ++r) out[r] += add[r];
       }
     }
-    workspace_.kernels().combine(sums, kWide, routing.weights.data(), params_.top_k, x == nullptr ? nullptr : x + row,
+    workspace_.kernels().combine(sums, wide, routing.weights.data(), params_.top_k, x == nullptr ? nullptr : x + row,
                                  rows, y + row);
   });
 }

@@ -44,6 +44,12 @@ struct ExpertSpan {
   std::size_t last;
 };
 
+/// Blocks first .. last of 32 columns of what gate and up give.
+struct BlockSpan {
+  std::int64_t first;
+  std::int64_t last;
+};
+
 /// act = activation(gate h + bias, up h + bias) for every pair of a routing.
 class UpGate {
  public:
@@ -66,7 +72,7 @@ class UpGate {
   void separate(Worker& worker, const Batch& batch, const ExpertSpan& experts) const;
   void multiply(Worker& worker, const Batch& batch, const ExpertSpan& experts, const Matrix& matrix,
                 std::int64_t column) const;
-  void fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, std::int64_t block,
+  void fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, const BlockSpan& blocks,
                   const TokenRange& tokens) const;
   void activate(const Batch& batch, std::int32_t expert, std::int64_t block, std::int64_t place,
                 GatedBlock gated) const;

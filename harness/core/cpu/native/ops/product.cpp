@@ -6,8 +6,18 @@ namespace {
 // A unit reads about this much of the weights when there is one token, so that taking it costs nothing beside it.
 constexpr std::int64_t kUnitBytes = 48 * 1024;
 constexpr std::int64_t kUnitsPerWorker = 8;
+constexpr std::int64_t kRunBytes = 256 * 1024;
+
+/// Groups of at most `bytes`, if that leaves every worker enough to share.
+std::int64_t groups_of(std::int64_t bytes, const Workspace& workspace, const Matrix& matrix) {
+  return std::min(bytes / matrix.group_bytes(), matrix.groups() / (kUnitsPerWorker * workspace.threads()));
+}
 
 }  // namespace
+
+std::int64_t groups_in_a_run(const Workspace& workspace, const Matrix& matrix) {
+  return std::clamp<std::int64_t>(groups_of(kRunBytes, workspace, matrix), 2, Workspace::kMaxRun);
+}
 
 Inputs::Inputs(Workspace& workspace, Workspace::Region region, std::int64_t tokens, std::vector<const Matrix*> weights)
     : workspace_(workspace), region_(region), tokens_(tokens), columns_(weights.front()->columns()) {
@@ -58,9 +68,8 @@ Units::Units(const Workspace& workspace, const Matrix& matrix, const TokenRange&
       tiles_per_unit_(Workspace::kTokensAtOnce / workspace.kernels().tile_tokens),
       token_units_((tokens.split.count + tiles_per_unit_ - 1) / tiles_per_unit_) {
   if (tokens.split.tokens == 1) {
-    const std::int64_t by_bytes = kUnitBytes / matrix.group_bytes();
-    const std::int64_t by_workers = groups_ / (kUnitsPerWorker * workspace.threads());
-    groups_per_unit_ = std::clamp<std::int64_t>(std::min(by_bytes, by_workers), 1, Workspace::kMaxGroups);
+    const std::int64_t groups = groups_of(kUnitBytes, workspace, matrix);
+    groups_per_unit_ = std::clamp<std::int64_t>(groups, 1, Workspace::kMaxGroups);
   }
   row_units_ = (groups_ + groups_per_unit_ - 1) / groups_per_unit_;
 }

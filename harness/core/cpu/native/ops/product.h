@@ -29,6 +29,10 @@ class Inputs {
   std::vector<Packing> packings_;
 };
 
+/// How many adjoining groups of `matrix` a worker multiplies with one token before it turns to other memory: enough for
+/// the processor's own prefetching to pay off, which begins anew there, and few enough that all workers get some.
+std::int64_t groups_in_a_run(const Workspace& workspace, const Matrix& matrix);
+
 /// Units of work for one weight and some tokens: a few groups of rows by at most kTokensAtOnce tokens.
 class Units {
  public:

@@ -111,11 +111,13 @@ class Workspace {
     return locals_.as() +
            static_cast<std::size_t>(worker.index()) * static_cast<std::size_t>(local_bytes_ + kFixedLocal);
   }
-  /// A worker's own sums for a product: kMaxGroups x kTokensAtOnce x 16 floats.
+  /// A worker's own sums for a product: kMostSums x 16 floats, of kMaxGroups and kTokensAtOnce or of other shapes.
   float* sums(const Worker& worker) const { return reinterpret_cast<float*>(local(worker) + local_bytes_); }
 
   static constexpr int kMaxGroups = 4;
+  static constexpr int kMaxRun = 16;  // groups that one token is multiplied with at once
   static constexpr std::int64_t kTokensAtOnce = 264;  // 33 tiles of 8, 44 of 6
+  static constexpr std::int64_t kMostSums = kMaxGroups * kTokensAtOnce;
 
   /// All numbers of one row, packed or not.
   void decode_row(const Worker& worker, const Matrix& matrix, std::int64_t row, float* out) const;
@@ -129,7 +131,7 @@ class Workspace {
  private:
   static constexpr std::int64_t kPanelBlocks = 64;
   static constexpr std::int64_t kPanelBytes = kPanelBlocks * (512 + 4 * 64);
-  static constexpr std::int64_t kSumBytes = kMaxGroups * kTokensAtOnce * kRows * 4;
+  static constexpr std::int64_t kSumBytes = kMostSums * kRows * 4;
   static constexpr std::int64_t kRowBytes = kPanelBlocks * (kBlock + 16) + kTokensAtOnce * 8;
   static constexpr std::int64_t kFixedLocal = kSumBytes + kMaxPanels * kPanelBytes + kRowBytes;
 

@@ -1,0 +1,123 @@
+"""How much of what memory gives token generation takes, operation by operation.
+
+Memory's limit and the engine take turns in one process, since on a virtual machine both move with where its cores lie:
+a read of a buffer beyond the caches, tokens, the same tokens with every operation timed. Shares are paired by round;
+their intervals are 95 %. The limit is the best pass of one reading, which does nothing else.
+
+    python benchmarks/memory.py --only 'gpt-oss*engine=core*tg*' --set 'tests=[{tg: 64}]'
+"""
+
+import argparse
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.config import expand, load_config
+from harness.engines.core import CoreEngine
+from harness.engines.stream import token_stream
+from harness.records.case import Case
+from harness.runner.prepare import cache_folder, is_made, make_file, prepared
+from harness.stats.interval import mean_interval
+from harness.telemetry import _limits  # type: ignore[attr-defined]  # built, not typed
+from harness.telemetry.limits import buffer_bytes
+
+WARM = 2
+LEAST_SHARE = 0.01
+"""Of a token's bytes; operations that move less are left to `all others`."""
+WHOLE = "tokens, not timed inside"
+REST = "all others"
+
+
+@dataclass(frozen=True)
+class Round:
+    """What memory gave, and by operation how long it took and what it moved; `WHOLE` is among them."""
+
+    limit: float
+    ns: Mapping[str, int]
+    n_bytes: Mapping[str, int]
+
+
+def main() -> int:
+    asked = parsed()
+    cases = [case for case in expand(load_config(asked.config, asked.overrides), asked.only).cases if measured(case)]
+    if not cases:
+        raise SystemExit("No TG of the core is among the cases; --only picks them.")
+    for case in cases:
+        n_threads = case.axes.threads or _limits.usable_cores()
+        for depth in case.test.depths:
+            print(f"\n**{case.model.label}, threads {n_threads}, tg{case.test.n_gen} @ d{depth}**\n")
+            print(table(rounds(with_file(case), n_threads, depth, asked.rounds)), flush=True)
+    return 0
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("configs/vs_peers.yaml"))
+    parser.add_argument("--only", action="append", default=[], help="cases, as for harness ab")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
+    parser.add_argument("--rounds", type=int, default=40)
+    return parser.parse_args()
+
+
+def measured(case: Case) -> bool:
+    return case.axes.engine == "core" and case.axes.device.startswith("cpu") and case.test.kind == "tg"
+
+
+def with_file(case: Case) -> Case:
+    if not is_made(case.model):
+        return case
+    return replace(case, model=replace(case.model, path=str(prepared(case.model, cache_folder(), make_file))))
+
+
+def rounds(case: Case, n_threads: int, depth: int, count: int) -> list[Round]:
+    """Warm ones are left out."""
+    engine = CoreEngine()
+    report = engine.load(case)
+    n_gen = case.test.n_gen
+    tokens = token_stream(case, report.n_vocab, depth + n_gen)[depth:].tolist()
+    per_token = engine.cost(0, n_gen, depth)[1]
+    found = []
+    for _ in range(WARM + count):
+        limit = _limits.read_bandwidth(n_threads, buffer_bytes(), True, 1)
+        ns, n_bytes = Counter({WHOLE: engine.decode(tokens, depth).total_ns}), Counter({WHOLE: per_token * n_gen})
+        for op in engine.op_times(0, n_gen, depth):
+            ns[op.name] += op.ns
+            n_bytes[op.name] += op.bytes
+        found.append(Round(limit, ns, n_bytes))
+    engine.close()
+    return found[WARM:]
+
+
+def table(found: Sequence[Round]) -> str:
+    """Markdown, the longest operation first."""
+    total = found[0].n_bytes[WHOLE]
+    large = [name for name, moved in found[0].n_bytes.items() if moved >= LEAST_SHARE * total]
+    large.sort(key=lambda name: -sum(one.ns[name] for one in found))
+    limits = mean_interval([one.limit for one in found])
+    lines = [
+        f"A read of memory: {limits.mean / 1e9:.1f} GB/s [{min(one.limit for one in found) / 1e9:.1f} to "
+        f"{max(one.limit for one in found) / 1e9:.1f}] in {len(found)} rounds.\n",
+        "| op | ms | GB/s | of the read |",
+        "| --- | --: | --: | --- |",
+    ]
+    for name in large:
+        speed = mean_interval([one.n_bytes[name] / one.ns[name] for one in found])
+        share = mean_interval([math.log(one.n_bytes[name] / one.ns[name] * 1e9 / one.limit) for one in found])
+        low, mean, high = (f"{math.exp(log):.0%}" for log in (share.low, share.mean, share.high))
+        lines.append(f"| {name} | {milliseconds(found, (name,)):.1f} | {speed.mean:.1f} | {mean} [{low}, {high}] |")
+    small = [name for name in found[0].ns if name not in large]
+    lines.append(f"| {REST} | {milliseconds(found, small):.1f} | | |")
+    return "\n".join(lines)
+
+
+def milliseconds(found: Sequence[Round], names: Sequence[str]) -> float:
+    return float(np.median([sum(one.ns[name] for name in names) for one in found])) / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())
