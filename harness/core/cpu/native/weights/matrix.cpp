@@ -90,7 +90,17 @@ void Matrix::pack_one(std::int64_t row, const std::uint8_t* bytes) {
   const Lane to = lane_of(row % extent_.rows);
   std::uint8_t* group =
       memory_.as() + static_cast<std::size_t>((row / extent_.rows * groups() + to.group) * store_bytes_);
+  ask_for_next(group, to.lane);
   pack_row(format_, store_, bytes, extent_.columns / kBlock, group, to.lane);
+}
+
+/// A row asks for a sixteenth of the group that its half continues in. With two halves that is not the one that lies
+/// behind, which the processor would fetch by itself.
+void Matrix::ask_for_next(const std::uint8_t* group, int lane) const {
+  const std::int64_t share = (store_bytes_ / kRows + 63) / 64 * 64;
+  const std::uint8_t* begin = group + extent_.halves * store_bytes_ + lane * share;
+  if (begin + share > memory_.as() + size_) return;
+  for (std::int64_t line = 0; line < share; line += 64) __builtin_prefetch(begin + line, 1);
 }
 
 void Matrix::map(std::span<const std::uint8_t> bytes) {

@@ -90,6 +90,7 @@ class Matrix {
 
  private:
   void pack_one(std::int64_t row, const std::uint8_t* bytes);
+  void ask_for_next(const std::uint8_t* group, int lane) const;
 
   const FormatInfo& format_;
   Extent extent_;
