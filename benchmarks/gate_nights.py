@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from harness.cli.evidence import Evidence, gather, reruns, suite
+from harness.cli.evidence import Evidence, gather, machine, reruns, suite
 from harness.config import Expansion, expand, load_config
 from harness.records.case import Case, Note
 from harness.runner.progress import Silent
@@ -125,17 +125,17 @@ def judgements(asked: Asked, cases: Sequence[Case]) -> Iterator[dict[str, object
         for night, run in enumerate(nights_of(asked.results)[asked.baseline :]):
             evidence, case = gather(index, asked.results, nowhere, run.name), cases[night % len(cases)]
             slowed = {t.key.series_id for t in evidence.tracks if t.tonight.case_id == case.case_id}
-            as_it_is, fresh = suite(evidence), reruns(evidence)
+            as_it_is, fresh, limits = suite(evidence), reruns(evidence), machine(evidence)
             slower = slow_down(as_it_is, slowed, slowdown), slow_down_fresh(fresh, slowed, slowdown)
             yield {
                 "night": asked.baseline + night + 1,
                 "run": run.name,
                 **spreads(as_it_is, rules),
-                **told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules)),
+                **told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules, limits)),
                 "planted": {
                     "case": case.test.label,
                     "series": len(slowed),
-                    **told(evidence, again(slower[0], rules).suspects, judge(*slower, rules), slowed),
+                    **told(evidence, again(slower[0], rules).suspects, judge(*slower, rules, limits), slowed),
                 },
             }
     finally:

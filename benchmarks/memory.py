@@ -98,10 +98,10 @@ def table(found: Sequence[Round]) -> str:
     total = found[0].n_bytes[WHOLE]
     large = [name for name, moved in found[0].n_bytes.items() if moved >= LEAST_SHARE * total]
     large.sort(key=lambda name: -sum(one.ns[name] for one in found))
-    limits = mean_interval([one.limit for one in found])
+    limits = np.array([one.limit for one in found]) / 1e9
+    span = f"{limits.mean():.1f} GB/s [{limits.min():.1f} to {limits.max():.1f}]"
     lines = [
-        f"A read of memory: {limits.mean / 1e9:.1f} GB/s [{min(one.limit for one in found) / 1e9:.1f} to "
-        f"{max(one.limit for one in found) / 1e9:.1f}] in {len(found)} rounds.\n",
+        f"A read of memory: {span} in {len(found)} rounds.\n",
         "| op | ms | GB/s | of the read |",
         "| --- | --: | --: | --- |",
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.config.say import say as say_value
 from harness.errors import ResultError
 from harness.stats.gate import Rules, baselines
+from harness.stats.machine import machine_shift
 from harness.stats.nights import SeriesNights
 from harness.store.baselines import Found, baseline_of, chosen, earlier_on_line
 from harness.store.commits import Repository
@@ -42,11 +43,13 @@ class Track:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A run, what it is held against, and its series."""
+    """A run, what it is held against, its series, the runs of the nights before it and its own re-runs."""
 
     run: RunEntry
     baseline: Found | None
     tracks: tuple[Track, ...]
+    nights: tuple[RunEntry, ...] = ()
+    again: tuple[RunEntry, ...] = ()
 
 
 def gather(
@@ -60,12 +63,13 @@ def gather(
     if baseline is not None and baseline.run not in nights and baseline.run.run != tonight.run:
         nights = (baseline.run, *nights)
     places = {entry.run: place for place, entry in enumerate((*nights, tonight))}
-    again = [entry.run for entry in entries if entry.rerun_of in places]
-    found = series(index, metrics=metrics, runs=[*places, *again], imported=tonight.imported)
+    again = [entry for entry in entries if entry.rerun_of in places]
+    found = series(index, metrics=metrics, runs=[*places, *(e.run for e in again)], imported=tonight.imported)
     shown = [one for one in found if any(s.run == tonight.run for s in one.sessions)]
     variants = variants_of([one.key for one in shown])
     tracks = (_track(one, variants[one.key.series_id], (*nights, tonight)) for one in shown)
-    return Evidence(tonight, baseline, tuple(sorted(tracks, key=lambda track: track.name)))
+    its_own = tuple(entry for entry in again if entry.rerun_of == tonight.run)
+    return Evidence(tonight, baseline, tuple(sorted(tracks, key=lambda track: track.name)), nights, its_own)
 
 
 def suite(evidence: Evidence) -> tuple[SeriesNights, ...]:
@@ -78,6 +82,17 @@ def reruns(evidence: Evidence) -> dict[str, dict[str, float]]:
     """Tonight's fresh sessions by series, each by its run."""
     values = {t.key.series_id: {s.run: speed(t.key, s) for s in t.reruns if usable(s)} for t in evidence.tracks}
     return {name: found for name, found in values.items() if found}
+
+
+def machine(evidence: Evidence) -> dict[str, float]:
+    """By kind of series, how far what its device can do at most is from other nights, in the sessions that count."""
+    shifts = {}
+    for key in (track.key for track in evidence.tracks):
+        nights = [_rates(entry, key.device) for entry in evidence.nights]
+        tonight = [_rates(entry, key.device) for entry in evidence.again or (evidence.run,)]
+        if (shift := machine_shift(nights, tonight)) is not None:
+            shifts[kind_of(key)] = shift
+    return shifts
 
 
 def spreads(index: Index) -> dict[str, float]:
@@ -125,6 +140,13 @@ def axis_text(name: str, axes: Mapping[str, object]) -> str:
     """An axis's value as the config writes it."""
     value = axes.get(name)
     return say_value(name, tuple(value) if isinstance(value, list) else value)
+
+
+def _rates(entry: RunEntry, device: str) -> dict[str, float]:
+    """The logarithms of a session's rates: a card's own, or all that are no card's."""
+    cards = {name: name.rpartition(", ")[2] for name in entry.rates}
+    wanted = {name for name, of in cards.items() if (of == device if "cuda" in device else "cuda" not in of)}
+    return {name: math.log(entry.rates[name]) for name in wanted if entry.rates[name] > 0}
 
 
 def _tonight(entries: Sequence[RunEntry], run: str | None) -> RunEntry:

@@ -87,7 +87,7 @@ class _Outcome:
 
 
 def _judged(case: _Case) -> _Outcome:
-    from harness.cli.evidence import SPEEDS, gather, reruns, suite  # noqa: PLC0415
+    from harness.cli.evidence import SPEEDS, gather, machine, reruns, suite  # noqa: PLC0415
     from harness.cli.histories import history  # noqa: PLC0415
     from harness.stats.gate import again, judge  # noqa: PLC0415
     from harness.store.commits import Repository  # noqa: PLC0415
@@ -100,7 +100,7 @@ def _judged(case: _Case) -> _Outcome:
     whole = _look_again(evidence, again(suite(evidence), case.rules), case)
     case.index.sync(case.results)
     evidence = gather(case.index, case.results, repository, evidence.run.run, case.metrics or SPEEDS)
-    judgements = judge(suite(evidence), reruns(evidence), case.rules)
+    judgements = judge(suite(evidence), reruns(evidence), case.rules, machine(evidence))
     found = history(evidence, judgements, repository, case.acknowledged)
     return _Outcome(found, _between(evidence, repository), whole)
 

@@ -71,7 +71,7 @@ def _history(
 ) -> "History":
     from dataclasses import replace  # noqa: PLC0415
 
-    from harness.cli.evidence import gather, reruns, suite  # noqa: PLC0415
+    from harness.cli.evidence import gather, machine, reruns, suite  # noqa: PLC0415
     from harness.cli.histories import history as made  # noqa: PLC0415
     from harness.stats.gate import Rules, judge  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def _history(
     if only:
         kept = tuple(t for t in evidence.tracks if any(fnmatchcase(t.name, glob) for glob in only))
         evidence = replace(evidence, tracks=kept)
-    return made(evidence, judge(suite(evidence), reruns(evidence), Rules()), repository)
+    return made(evidence, judge(suite(evidence), reruns(evidence), Rules(), machine(evidence)), repository)
 
 
 def _show(found: "History", repository: "Repository", output: Literal["text", "md"]) -> None:

@@ -30,6 +30,8 @@ WEATHER_SHARE = 0.2
 """Of the level, for the alarm that everything is slower: such an alarm has a machine's moods as its noise."""
 LEAN = 0.2
 """How much more or less of a weather a series may suffer than the others do: its least error, as a share of it."""
+EXPLAINED = 0.5
+"""The share of a slow weather that the machine's own limits must show, for it to be the machine's."""
 _CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
@@ -107,11 +109,13 @@ def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rul
     return tuple(sorted(chances, key=chances.__getitem__)[: rules.most_suspects])
 
 
-def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Judgement, ...]:
+def judge(
+    suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules, machine: Mapping[str, float] | None = None
+) -> tuple[Judgement, ...]:
     """The verdict on every series, given the fresh sessions; a series without any is judged by its first.
 
     A series is judged without the weather, which is judged as a series of its own; what slows all series of a kind
-    alike is an alarm for each of them.
+    alike is an alarm for each of them, unless the machine was as slow: `machine` has its shift by kind (machine.py).
     """
     chosen = again(suite, rules).suspects
     clear = cleared(suite, fresh, apart=chosen)
@@ -120,7 +124,8 @@ def judge(suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules) -> tuple[Ju
     moved = _moved(clear.weather, rules)
     strict = replace(rules, level=rules.level * WEATHER_SHARE)
     looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, {}) for w in clear.weather]
-    weather = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
+    found = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
+    weather = {kind: _beside_machine(judgement, (machine or {}).get(kind)) for kind, judgement in found.items()}
     return tuple(
         _in_weather(judgement, weather.get(series.kind), rules) for series, judgement in zip(suite, own, strict=True)
     )
@@ -187,6 +192,16 @@ def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Jud
         _judged(series, evidence, _Doubt(suspect, float(slow), float(fast)), rules)
         for series, evidence, suspect, slow, fast in zip(suite, found, asked, slower, faster, strict=True)
     )
+
+
+def _beside_machine(weather: Judgement, shift: float | None) -> Judgement:
+    """No alarm for weather of which the machine's own shift explains a good part."""
+    if weather.outcome != "SLOWER" or weather.ratio is None or shift is None:
+        return weather
+    if shift > EXPLAINED * math.log(weather.ratio):
+        return weather
+    reason = f"so is the machine itself, by {math.expm1(shift):+.1%} of what it can do at most"
+    return replace(weather, outcome="CANNOT TELL", reason=reason)
 
 
 def _in_weather(own: Judgement, weather: Judgement | None, rules: Rules) -> Judgement:

@@ -213,6 +213,7 @@ def _put_run(connection: Connection, root: str, info: RunInfo, state: str) -> No
         "n_cases": len(info.cases),
         "rerun_of": next((text for name, text in info.notes if name == RERUN_NOTE), ""),
         "experiment": next((word for word in info.command if word in EXPERIMENTS), ""),
+        "rates": json.dumps(dict(info.limits.rate)),
     }
     if state:
         values["file_state"] = state

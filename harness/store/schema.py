@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeEngine
 
 from harness.store.llama_bench_fields import EXPORT_FIELDS, field_type
 
-INDEX_SCHEMA = 4
+INDEX_SCHEMA = 5
 """Counts changes of these tables. An index of another number is rebuilt, never migrated."""
 
 METADATA = MetaData()
@@ -42,6 +42,7 @@ RUNS = Table(
     Column("n_cases", Integer, nullable=False),
     Column("rerun_of", String(200), nullable=False),
     Column("experiment", String(40), nullable=False),  # the command that measured it, if it is one (index.EXPERIMENTS)
+    Column("rates", Text, nullable=False),  # JSON: what the machine could multiply at most, by name
     Column("file_state", Text, nullable=False),
 )
 

@@ -4,8 +4,8 @@ Imported results are left out unless asked for: nobody's baseline is a file that
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Select, select
 
@@ -46,7 +46,10 @@ class RecordedSeries:
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A run as the index has it. `commits`: those of its records, the most frequent first."""
+    """A run as the index has it. `commits`: those of its records, the most frequent first.
+
+    `rates`: what its machine could multiply at most, per second by name.
+    """
 
     run: str
     started: str
@@ -56,6 +59,7 @@ class RunEntry:
     rerun_of: str
     imported: bool
     experiment: str = ""
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_night(self) -> bool:
@@ -121,6 +125,7 @@ def run_entries(index: Index) -> tuple[RunEntry, ...]:
             row.rerun_of,
             bool(row.imported_from),
             row.experiment,
+            json.loads(row.rates),
         )
         for run, row in last.items()
     )

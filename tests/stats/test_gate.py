@@ -205,6 +205,24 @@ def test_a_slow_level_of_everything_is_accepted_by_choosing_a_night_of_it() -> N
     assert accepted.count("SAME") >= 28
 
 
+def test_what_slows_everything_is_no_alarm_where_the_machine_was_as_slow() -> None:
+    slow = [replace(s, tonight=s.tonight - 0.04) for s in suite()]
+    reruns = named({f"s{i}": fresh(3.0 - 0.04, seed=i) for i in range(30)})
+    assert {j.outcome for j in judge(slow, reruns, RULES, {"": -0.01})} == {"SLOWER"}
+    assert {j.outcome for j in judge(slow, reruns, RULES, {"another kind": -0.04})} == {"SLOWER"}
+    doubtful = judge(slow, reruns, RULES, {"": -0.035})
+    assert {j.outcome for j in doubtful} == {"CANNOT TELL"}
+    assert all("so is the machine itself, by -3.4%" in j.reason for j in doubtful)
+
+
+def test_a_slow_machine_excuses_no_single_series() -> None:
+    slow = [replace(s, tonight=s.tonight - 0.04 - 0.04 * (s.series_id == "s3")) for s in suite()]
+    reruns = named({f"s{i}": fresh(3.0 - 0.04 - 0.04 * (i == 3), seed=i) for i in range(30)})
+    found = {j.series_id: j.outcome for j in judge(slow, reruns, RULES, {"": -0.04})}
+    assert found.pop("s3") == "SLOWER"
+    assert "SLOWER" not in found.values()
+
+
 def test_kinds_of_series_have_weathers_of_their_own() -> None:
     stormy, calm = moody(), [replace(s, series_id=f"c{s.series_id}", kind="cuda:0") for s in suite(12, 12)]
     for series, judgement in zip(suite(12, 12), judge([*stormy, *calm], {}, RULES)[12:], strict=True):

@@ -11,7 +11,7 @@ from made_records import record, row, sweep_record
 from sqlalchemy import func, select, text, update
 
 from harness.errors import ResultError
-from harness.records.record import Failure, Record, RunInfo
+from harness.records.record import Failure, Limits, Record, RunInfo
 from harness.store.database import reading, writing
 from harness.store.index import Index, open_index
 from harness.store.runs import write_info, write_record
@@ -65,6 +65,17 @@ def test_what_an_experiment_measured_is_no_night(where: str, tmp_path: Path) -> 
     index = open_index(where)
     index.sync(tmp_path / "r")
     assert [entry.run for entry in run_entries(index) if entry.is_night] == ["2026-01-01-run"]
+    index.close()
+
+
+def test_a_run_is_known_with_what_its_machine_could_do_at_most(where: str, tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "r", "2026-01-01-a", record(), limits=Limits({"read, 1 thread": 4e10}, {"f32, 1 thread": 1e11})
+    )
+    write_run(tmp_path / "r", "2026-01-02-b", record())
+    index = open_index(where)
+    index.sync(tmp_path / "r")
+    assert [entry.rates for entry in run_entries(index)] == [{"f32, 1 thread": 1e11}, {}]
     index.close()
 
 
