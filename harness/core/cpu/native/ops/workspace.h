@@ -115,7 +115,7 @@ class Workspace {
   float* sums(const Worker& worker) const { return reinterpret_cast<float*>(local(worker) + local_bytes_); }
 
   static constexpr int kMaxGroups = 4;
-  static constexpr int kMaxRun = 16;  // groups that one token is multiplied with at once
+  static constexpr int kMaxRun = 16;                  // groups that one token is multiplied with at once
   static constexpr std::int64_t kTokensAtOnce = 264;  // 33 tiles of 8, 44 of 6
   static constexpr std::int64_t kMostSums = kMaxGroups * kTokensAtOnce;
 
