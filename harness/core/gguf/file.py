@@ -46,6 +46,10 @@ class GgufFile:
         """Fill the contiguous `out` from byte `offset` of file `shard`. Thread-safe. Errors: GgufError."""
         self._shards[shard].read_into(offset, out.data.cast("B"))
 
+    def ask(self, shard: int, offset: int, n_bytes: int) -> None:
+        """Have the system fetch bytes of file `shard` that will be read soon."""
+        self._shards[shard].ask(offset, n_bytes)
+
     def map(self, shard: int) -> NDArray[np.uint8]:
         """All bytes of file `shard`, mapped read-only; valid as long as the array lives. Errors: GgufError."""
         return np.frombuffer(self._shards[shard].map(), np.uint8)

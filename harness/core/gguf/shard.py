@@ -1,5 +1,6 @@
 """One open file of a model. Its size is taken once, from the descriptor; every later read proves it still holds."""
 
+import contextlib
 import mmap
 import os
 import stat
@@ -37,6 +38,12 @@ class Shard:
             if n_bytes == 0:
                 raise self._changed()
             filled += n_bytes
+
+    def ask(self, offset: int, n_bytes: int) -> None:
+        """Have the system fetch these bytes while others are used. Advice only: nothing is said if it cannot."""
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._descriptor, offset, n_bytes, os.POSIX_FADV_WILLNEED)
 
     def map(self) -> mmap.mmap:
         """The whole file mapped read-only. A file that shrinks later is a bus fault to whoever reads the mapping."""

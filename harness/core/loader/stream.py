@@ -5,10 +5,11 @@ The first error stops all readers and is raised.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 from threading import Lock
 from typing import cast
 
@@ -25,6 +26,8 @@ from harness.core.loader.rereading import borrowed_rows
 from harness.core.plan.types import Plan, StoredTensor
 
 PAGE_BYTES = 4096
+ASKED_AHEAD = 8
+"""Chunks that the system is to fetch while those before them are placed, so that no disk waits for a processor."""
 
 
 @dataclass
@@ -79,7 +82,7 @@ def _stream_all(
         backend.allocate(tensor)
     if not chunks:
         return []
-    queue = _Queue(chunks)
+    queue = _Queue(chunks, file)
     with ThreadPoolExecutor(n_readers()) as pool:
         readers = [pool.submit(_read_and_place, queue, Reader(file, sizes), backend, file) for _ in range(n_readers())]
         return [reader.result() for reader in readers]
@@ -130,12 +133,15 @@ def _load_error(chunk: Chunk, file: GgufFile, error: Exception) -> LoadError:
 
 
 class _Queue:
-    """Chunks handed to whoever asks, until they are used up or somebody stopped."""
+    """Chunks handed to whoever asks, until they are used up or somebody stopped; bytes of later ones are asked for."""
 
-    def __init__(self, chunks: Iterable[Chunk]) -> None:
+    def __init__(self, chunks: Sequence[Chunk], file: GgufFile) -> None:
         self._chunks = iter(chunks)
+        self._later = iter(chunks)
+        self._file = file
         self._lock = Lock()
         self._stopped = False
+        self._ask(ASKED_AHEAD)
 
     def stop(self) -> None:
         self._stopped = True
@@ -147,4 +153,10 @@ class _Queue:
         with self._lock:
             if self._stopped:
                 raise StopIteration
+            self._ask(1)
             return next(self._chunks)
+
+    def _ask(self, count: int) -> None:
+        for chunk in islice(self._later, count):
+            for part in chunk.fragments:
+                self._file.ask(part.shard, part.file_offset, part.span_bytes)

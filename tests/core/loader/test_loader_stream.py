@@ -12,9 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.core.errors import GgufError, LoadError, OutOfMemoryError
-from harness.core.gguf import open_gguf
+from harness.core.gguf import GgufFile, open_gguf
 from harness.core.loader import load_weights
-from harness.core.loader.stream import _Queue
+from harness.core.loader.chunks import cut
+from harness.core.loader.readers import n_readers
+from harness.core.loader.stream import ASKED_AHEAD, _Queue
 from harness.core.models import read_model
 from harness.core.options import Options
 from harness.core.plan import Plan, StoredTensor, make_plan
@@ -177,10 +179,37 @@ def test_columns_that_are_cut_off_arrive_as_the_file_has_them(made: Any) -> None
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), down)
 
 
-def test_a_stopped_queue_is_empty() -> None:
-    queue = _Queue(iter([]))
-    queue.stop()
-    assert list(queue) == []
+def test_a_stopped_queue_is_empty(made: Any) -> None:
+    with open_gguf(made("tiny-gpt-oss")) as file:
+        plan = make_plan(read_model(file), MERGED)
+        chunks = list(cut(plan.tensors[0], 4096))
+        assert list(_Queue(chunks, file)) == chunks
+        queue = _Queue(chunks, file)
+        queue.stop()
+        assert list(queue) == []
+
+
+def test_what_is_read_was_asked_for_and_little_else(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk works ahead, but not so far that what it fetched is gone again."""
+    lock, asked, ahead = threading.Lock(), set[tuple[int, int]](), [0]
+    ask, read_into = GgufFile.ask, GgufFile.read_into
+
+    def asking(file: GgufFile, shard: int, offset: int, n_bytes: int) -> None:
+        with lock:
+            asked.add((shard, offset))
+        ask(file, shard, offset, n_bytes)
+
+    def reading(file: GgufFile, shard: int, offset: int, out: NDArray[np.uint8]) -> None:
+        with lock:
+            asked.remove((shard, offset))
+            ahead.append(len(asked))
+        read_into(file, shard, offset, out)
+
+    monkeypatch.setattr(GgufFile, "ask", asking)
+    monkeypatch.setattr(GgufFile, "read_into", reading)
+    load(made("tiny-gpt-oss"), replace(MERGED, merge_up_gate=False, merge_qkv=False), Recorder(), chunk_bytes=4096)
+    assert not asked
+    assert 0 < max(ahead) <= ASKED_AHEAD + n_readers()
 
 
 def test_a_merged_tensors_memory_is_filled_front_to_back(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
