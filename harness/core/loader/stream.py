@@ -26,8 +26,8 @@ from harness.core.loader.rereading import borrowed_rows
 from harness.core.plan.types import Plan, StoredTensor
 
 PAGE_BYTES = 4096
-ASKED_AHEAD = 8
-"""Chunks that the system is to fetch while those before them are placed, so that no disk waits for a processor."""
+ASKED_AT_ONCE = 16
+"""Chunks that the system is to fetch while as many before them are placed, so that no disk waits for a processor."""
 
 
 @dataclass
@@ -141,7 +141,8 @@ class _Queue:
         self._file = file
         self._lock = Lock()
         self._stopped = False
-        self._ask(ASKED_AHEAD)
+        self._handed_out = 0
+        self._ask()
 
     def stop(self) -> None:
         self._stopped = True
@@ -153,10 +154,13 @@ class _Queue:
         with self._lock:
             if self._stopped:
                 raise StopIteration
-            self._ask(1)
+            if self._handed_out % ASKED_AT_ONCE == 0:
+                self._ask()
+            self._handed_out += 1
             return next(self._chunks)
 
-    def _ask(self, count: int) -> None:
-        for chunk in islice(self._later, count):
-            for part in chunk.fragments:
-                self._file.ask(part.shard, part.file_offset, part.span_bytes)
+    def _ask(self) -> None:
+        """In the order of the file, whatever is merged with what: a disk likes it best."""
+        parts = [part for chunk in islice(self._later, ASKED_AT_ONCE) for part in chunk.fragments]
+        for part in sorted(parts, key=lambda part: (part.shard, part.file_offset)):
+            self._file.ask(part.shard, part.file_offset, part.span_bytes)

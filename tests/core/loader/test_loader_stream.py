@@ -16,7 +16,7 @@ from harness.core.gguf import GgufFile, open_gguf
 from harness.core.loader import load_weights
 from harness.core.loader.chunks import cut
 from harness.core.loader.readers import n_readers
-from harness.core.loader.stream import ASKED_AHEAD, _Queue
+from harness.core.loader.stream import ASKED_AT_ONCE, _Queue
 from harness.core.models import read_model
 from harness.core.options import Options
 from harness.core.plan import Plan, StoredTensor, make_plan
@@ -209,7 +209,7 @@ def test_what_is_read_was_asked_for_and_little_else(made: Any, monkeypatch: pyte
     monkeypatch.setattr(GgufFile, "read_into", reading)
     load(made("tiny-gpt-oss"), replace(MERGED, merge_up_gate=False, merge_qkv=False), Recorder(), chunk_bytes=4096)
     assert not asked
-    assert 0 < max(ahead) <= ASKED_AHEAD + n_readers()
+    assert 0 < max(ahead) <= 2 * ASKED_AT_ONCE + n_readers()
 
 
 def test_a_merged_tensors_memory_is_filled_front_to_back(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
