@@ -87,11 +87,11 @@ def reruns(evidence: Evidence) -> dict[str, dict[str, float]]:
 def machine(evidence: Evidence) -> dict[str, float]:
     """By kind of series, how far what its device can do at most is from other nights, in the sessions that count."""
     shifts = {}
-    for key in (track.key for track in evidence.tracks):
-        nights = [_rates(entry, key.device) for entry in evidence.nights]
-        tonight = [_rates(entry, key.device) for entry in evidence.again or (evidence.run,)]
+    for kind, device in {kind_of(track.key): track.key.device for track in evidence.tracks}.items():
+        nights = [_rates(entry, device) for entry in evidence.nights]
+        tonight = [_rates(entry, device) for entry in evidence.again or (evidence.run,)]
         if (shift := machine_shift(nights, tonight)) is not None:
-            shifts[kind_of(key)] = shift
+            shifts[kind] = shift
     return shifts
 
 
