@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self, cast
 
@@ -30,7 +30,7 @@ from harness.config import expand, load_config
 from harness.engines.registry import build
 from harness.records.case import Case
 from harness.runner.pagecache import State, bring_about
-from harness.runner.prepare import cache_folder, is_made, make_file, prepared
+from harness.runner.prepare import with_file
 
 READ = "plain read"
 READ_BYTES = 8 << 20
@@ -80,12 +80,6 @@ def cases_of(config: Path, overrides: Sequence[str]) -> tuple[list[Case], list[s
     """The config's cases, their model made where it has to be, and what tells them apart."""
     found = expand(load_config(config, overrides)).cases
     return [with_file(case) for case in found], [short(case) for case in found]
-
-
-def with_file(case: Case) -> Case:
-    if not is_made(case.model):
-        return case
-    return replace(case, model=replace(case.model, path=str(prepared(case.model, cache_folder(), make_file))))
 
 
 def short(case: Case) -> str:

@@ -12,7 +12,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from harness.config import expand, load_config
 from harness.engines.core import CoreEngine
 from harness.engines.stream import token_stream
 from harness.records.case import Case
-from harness.runner.prepare import cache_folder, is_made, make_file, prepared
+from harness.runner.prepare import with_file
 from harness.stats.interval import mean_interval
 from harness.telemetry import _limits  # type: ignore[attr-defined]  # built, not typed
 from harness.telemetry.limits import buffer_bytes
@@ -68,12 +68,6 @@ def measured(case: Case) -> bool:
     return case.axes.engine == "core" and case.axes.device.startswith("cpu") and case.test.kind == "tg"
 
 
-def with_file(case: Case) -> Case:
-    if not is_made(case.model):
-        return case
-    return replace(case, model=replace(case.model, path=str(prepared(case.model, cache_folder(), make_file))))
-
-
 def rounds(case: Case, n_threads: int, depth: int, count: int) -> list[Round]:
     """Warm ones are left out."""
     engine = CoreEngine()
@@ -87,7 +81,7 @@ def rounds(case: Case, n_threads: int, depth: int, count: int) -> list[Round]:
         ns, n_bytes = Counter({WHOLE: engine.decode(tokens, depth).total_ns}), Counter({WHOLE: per_token * n_gen})
         for op in engine.op_times(0, n_gen, depth):
             ns[op.name] += op.ns
-            n_bytes[op.name] += op.bytes
+            n_bytes[op.name] += round(op.bytes)
         found.append(Round(limit, ns, n_bytes))
     engine.close()
     return found[WARM:]

@@ -8,12 +8,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import harness
 from harness.errors import RunError
-from harness.records.case import ModelRef
+from harness.records.case import Case, ModelRef
 from harness.runner.identity import code_digest, file_identity
 from harness.store.files import locked
 from harness.store.runs import slug
@@ -47,6 +47,13 @@ def prepared(model: ModelRef, folder: Path, make: Maker) -> Path:
 def is_made(model: ModelRef) -> bool:
     """Whether the runner has to make the model's file."""
     return model.path is None and (model.stand_in is not None or model.mixture_of is not None)
+
+
+def with_file(case: Case) -> Case:
+    """The case with its model's file named, made in this process where it is not there. Errors: RunError, CoreError."""
+    if not is_made(case.model):
+        return case
+    return replace(case, model=replace(case.model, path=str(prepared(case.model, cache_folder(), make_file))))
 
 
 def make_file(model: ModelRef, path: Path) -> None:
