@@ -83,11 +83,13 @@ def write_page(page: str, out_dir: Path) -> Path:
     return path
 
 
-def render(document: Document, *, live: bool = False) -> str:
-    """The page of any document. A live one asks the server it came from whether it has changed, and nobody else."""
-    scripts = ("page.js", "live.js") if live else ("page.js",)
-    connect = "'self'" if live else ""
-    return render_template("page.html.jinja", scripts, f"{document.title} · harness", connect, document=document)
+def render(document: Document, state: str = "") -> str:
+    """The page of any document. With the `state` of what it shows it asks the server it came from, and nobody else,
+    whether there is another by now."""
+    scripts = ("page.js", "live.js") if state else ("page.js",)
+    connect = "'self'" if state else ""
+    title = f"{document.title} · harness"
+    return render_template("page.html.jinja", scripts, title, connect, document=document, state=state)
 
 
 def render_template(template: str, scripts: tuple[str, ...], title: str, connect: str = "", **content: object) -> str:

@@ -40,7 +40,7 @@ class Source:
 
 def server(source: Source, port: int = 0) -> ThreadingHTTPServer:
     """A server that is bound but not yet serving; `server_address` has its port. Errors: OSError for a taken port."""
-    page = lru_cache(maxsize=4)(lambda name, _state: _run_page(source, name))
+    page = lru_cache(maxsize=4)(lambda name, state: _run_page(source, name, state))
 
     class Handler(_Handler):
         runs = source
@@ -63,9 +63,10 @@ def folder_state(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _run_page(source: Source, name: str) -> str:
+def _run_page(source: Source, name: str, state: str) -> str:
+    """`state` is older than what is read here, never newer: a page asks once too often rather than not at all."""
     info, records, profiles = source.read(name)
-    return render(run_document(info, records, profiles=profiles), live=True)
+    return render(run_document(info, records, profiles=profiles), state)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,13 +1,11 @@
-// Served pages only: asks for the state of the run and reloads when it has changed. The browser keeps the place.
+// Served pages only: asks for the state of the run and reloads when it is not the one shown. The browser keeps the place.
 (() => {
   const address = location.pathname.replace(/^\/run\//, "/state/");
-  let known = null;
+  const shown = document.getElementById("main").dataset.state;
   const look = async () => {
     try {
       const answer = await fetch(address, { cache: "no-store" });
-      const state = answer.ok ? await answer.text() : known;
-      if (known !== null && state !== known) location.reload();
-      known = state;
+      if (answer.ok && (await answer.text()) !== shown) location.reload();
     } catch {
       // The server was stopped; the page stays as it is.
     }
