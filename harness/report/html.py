@@ -85,7 +85,8 @@ def write_page(page: str, out_dir: Path) -> Path:
 
 def render(document: Document, state: str = "") -> str:
     """The page of any document. With the `state` of what it shows it asks the server it came from, and nobody else,
-    whether there is another by now."""
+    whether there is another by now.
+    """
     scripts = ("page.js", "live.js") if state else ("page.js",)
     connect = "'self'" if state else ""
     title = f"{document.title} · harness"
