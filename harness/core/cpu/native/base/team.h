@@ -1,7 +1,7 @@
 // The threads that run a program: one parallel region per ubatch, the caller being worker 0.
 // Every worker has a run of adjoining units of its own, so that it reads memory front to back and takes units without
-// touching another core's cache; who is done early takes from the others, so a thread that is held up costs its share
-// and no more.
+// touching another core's cache; who is done early takes from the others. A thread that is preempted in the middle of a
+// unit keeps the others waiting for that unit.
 #pragma once
 #include <atomic>
 #include <cstdint>
