@@ -1,9 +1,10 @@
 """The gate on real runs: nights of a config on this machine, their dates made up, and the same nights with a slowdown.
 
-Every night is a real run. The first nights are the baseline; after each of the others all its cases really run again
-in fresh sessions. Then each is judged by the nights before it, as it is and with one case slower by a planted factor,
-re-runs included, case by case in turn. (The gate itself would measure its suspects and some company; here all is
-there, so that both judgements rest on the same sessions.) Stopped, it goes on where it was.
+Every night is a real run. The first nights are the baseline; each of the others is judged by the nights before it, as
+it is and with one case slower by a planted factor, case by case in turn. What either judgement suspects really takes
+turns with the baseline's build, as `harness gate --baseline-build` has it: the build is this one, as no code changed,
+and a planted slowdown is in tonight's half of the pairs. The same suspects are also judged by their fresh sessions alone,
+without the baseline's build. Stopped, it goes on where it was.
 
     python benchmarks/gate_nights.py --results nights --config configs/smoke.yaml
 
@@ -21,12 +22,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from harness.cli.evidence import Evidence, gather, machine, reruns, suite
+from harness.cli.evidence import Evidence, gather, machine, reruns, suite, turns
+from harness.cli.rerun import baseline_commits
 from harness.config import Expansion, expand, load_config
 from harness.records.case import Case, Note
+from harness.runner.builds import in_both, measure_in_both
+from harness.runner.identity import harness_commit
 from harness.runner.progress import Silent
 from harness.runner.run import execute
-from harness.stats.gate import Judgement, Rules, again, baselines, judge
+from harness.stats.gate import again, baselines, judge, newest_of_level
+from harness.stats.judgement import Judgement, Rules
 from harness.stats.nights import Fresh, SeriesNights
 from harness.stats.weather import cleared
 from harness.store.commits import Repository
@@ -62,16 +67,41 @@ def main() -> int:
 
 
 def measure(asked: Asked, expansion: Expansion) -> None:
-    """The nights that are not there yet, and what is missing of their fresh sessions."""
-    for night in range(asked.baseline + asked.nights):
-        there = nights_of(asked.results)
-        run = there[night] if night < len(there) else session(asked.results, expansion, night, hour=2)
-        done = sum(rerun_of(info.parent) == run.name for info in asked.results.glob(f"*/{INFO}"))
-        note = Note(RERUN_NOTE, run.name)
-        fresh = replace(expansion, name=f"{expansion.name}-again", notes=(note,))
-        for _ in range(done, asked.reruns if night >= asked.baseline else 0):
-            session(asked.results, fresh, night, hour=4)
-        print(f"night {night + 1}: {run.name}", file=sys.stderr, flush=True)
+    """The nights that are not there yet, and the turns that their suspects take with the baseline's build."""
+    index = open_index(asked.results / FILE)
+    try:
+        for night in range(asked.baseline + asked.nights):
+            there = nights_of(asked.results)
+            run = there[night] if night < len(there) else session(asked.results, expansion, night)
+            if night >= asked.baseline and not any(
+                rerun_of(p.parent) == run.name for p in asked.results.glob(f"*/{INFO}")
+            ):
+                index.sync(asked.results)
+                in_turns(asked, expansion, gather(index, asked.results, Repository(asked.results), run.name), night)
+            print(f"night {night + 1}: {run.name}", file=sys.stderr, flush=True)
+    finally:
+        index.close()
+
+
+def in_turns(asked: Asked, expansion: Expansion, evidence: Evidence, night: int) -> None:
+    """What is suspected of the night, as it is or with the planted slowdown, beside the baseline's build: this one."""
+    rules, tonight = Rules(reruns=asked.reruns), suite(evidence)
+    slowed = slowed_series(evidence, expansion.cases[night % len(expansion.cases)])
+    wanted = [again(judged, rules) for judged in (tonight, slow_down(tonight, slowed, math.log1p(asked.planted)))]
+    held_against = newest_of_level(tonight, rules)
+    asked_for = {case for one in wanted for case in baseline_commits(evidence, one, held_against)}
+    cases = [case for case in expansion.cases if case.case_id in asked_for]
+    builds = {case.case_id: harness_commit() for case in cases}
+    note = Note(RERUN_NOTE, evidence.run.run)
+    both = replace(expansion, name=f"{expansion.name}-again", cases=in_both(cases, builds), notes=(note,))
+    pythons = dict.fromkeys(builds.values(), sys.executable)
+    for _ in range(asked.reruns if cases else 0):
+        run = measure_in_both(both, pythons, asked.results, ("harness", "gate"), Silent()).run_dir
+        dated(run, night, hour=4)
+
+
+def slowed_series(evidence: Evidence, case: Case) -> set[str]:
+    return {track.key.series_id for track in evidence.tracks if track.tonight.case_id == case.case_id}
 
 
 def parsed() -> Asked:
@@ -82,7 +112,9 @@ def parsed() -> Asked:
     parser.add_argument("--baseline", type=int, default=10, help="nights before the first that is judged")
     parser.add_argument("--nights", type=int, default=20)
     parser.add_argument("--planted", type=float, default=0.05, help="slowdown planted in one case")
-    parser.add_argument("--reruns", type=int, default=5)
+    parser.add_argument(
+        "--reruns", type=int, default=1, help="runs in which suspects take turns, each with `processes`"
+    )
     asked = vars(parser.parse_args())
     return Asked(**{**asked, "overrides": tuple(asked["overrides"])})
 
@@ -103,10 +135,10 @@ def rerun_of(run: Path) -> str:
     return next((text for name, text in notes if name == RERUN_NOTE), "") if isinstance(notes, list) else ""
 
 
-def session(results: Path, expansion: Expansion, night: int, hour: int) -> Path:
+def session(results: Path, expansion: Expansion, night: int) -> Path:
     """A real run, dated to the made-up night."""
     run = execute(expansion, results, None, ("harness", "run"), Silent()).run_dir
-    dated(run, night, hour)
+    dated(run, night, hour=2)
     return run
 
 
@@ -123,19 +155,34 @@ def judgements(asked: Asked, cases: Sequence[Case]) -> Iterator[dict[str, object
     try:
         index.sync(asked.results)
         for night, run in enumerate(nights_of(asked.results)[asked.baseline :]):
-            evidence, case = gather(index, asked.results, nowhere, run.name), cases[night % len(cases)]
-            slowed = {t.key.series_id for t in evidence.tracks if t.tonight.case_id == case.case_id}
-            as_it_is, fresh, limits = suite(evidence), reruns(evidence), machine(evidence)
+            evidence, case = (
+                gather(index, asked.results, nowhere, run.name),
+                cases[(asked.baseline + night) % len(cases)],
+            )
+            slowed = slowed_series(evidence, case)
+            as_it_is, fresh, limits, pairs = (
+                suite(evidence),
+                reruns(evidence),
+                machine(evidence),
+                turns(evidence, asked.results),
+            )
             slower = slow_down(as_it_is, slowed, slowdown), slow_down_fresh(fresh, slowed, slowdown)
             yield {
                 "night": asked.baseline + night + 1,
                 "run": run.name,
                 **spreads(as_it_is, rules),
-                **told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules, limits)),
+                **told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules, limits, pairs)),
+                "alone": told(evidence, again(as_it_is, rules).suspects, judge(as_it_is, fresh, rules, limits)),
                 "planted": {
                     "case": case.test.label,
                     "series": len(slowed),
-                    **told(evidence, again(slower[0], rules).suspects, judge(*slower, rules, limits), slowed),
+                    **told(
+                        evidence,
+                        again(slower[0], rules).suspects,
+                        judge(*slower, rules, limits, slow_down_fresh(pairs, slowed, slowdown)),
+                        slowed,
+                    ),
+                    "alone": told(evidence, again(slower[0], rules).suspects, judge(*slower, rules, limits), slowed),
                 },
             }
     finally:
@@ -181,15 +228,20 @@ def told(
 
 
 def summary(asked: Asked, lines: Sequence[dict[str, Any]]) -> int:
-    alarms = sum(bool(line["slower"]) for line in lines)
-    found = sum(line["planted"]["found"] for line in lines)
-    unsure = sum(bool(line["cannot_tell"]) for line in lines)
-    print(f"{len(lines)} unchanged nights: {alarms} alarmed, {unsure} with something that could not be told")
-    print(f"{len(lines)} nights with one case {asked.planted:.0%} slower: {found} found")
+    for how, part in (("in turns with the baseline's build", lambda of: of), ("alone", lambda of: of["alone"])):
+        alarms = sum(bool(part(line)["slower"]) for line in lines)
+        unsure = sum(bool(part(line)["cannot_tell"]) for line in lines)
+        found = sum(part(line["planted"])["found"] for line in lines)
+        print(
+            f"{how}: {len(lines)} unchanged nights: {alarms} alarmed, {unsure} with something that could not be told;",
+            end=" ",
+        )
+        print(f"one case {asked.planted:.0%} slower: {found} found")
     for name, what in (("weather_sd", "the weather"), ("median_sd", "the median series without the weather")):
         known = [line[name] for line in lines if line[name]]
         if known:
             print(f"standard deviation between nights of {what}: {sum(known) / len(known):.2%}")
+    alarms, found = sum(bool(line["slower"]) for line in lines), sum(line["planted"]["found"] for line in lines)
     return int(alarms > 1 or found < len(lines) - 1)
 
 

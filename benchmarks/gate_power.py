@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cli.rerun import COMPANY_WANTED
-from harness.stats.gate import Judgement, Rules, again, judge
+from harness.stats.gate import again, judge
+from harness.stats.judgement import Judgement, Rules
 from harness.stats.nights import SeriesNights
 
 
@@ -42,12 +43,16 @@ class Noise:
 
 @dataclass(frozen=True)
 class Suite:
-    """`cases` series over `nights` nights before the one judged, which loses `slowdown` in `slowed` of its cases."""
+    """`cases` series over `nights` nights before the one judged, which loses `slowdown` in `slowed` of its cases.
+
+    `turns`: the pairs of processes in which suspects take turns with the baseline's build; 0 without one.
+    """
 
     cases: int = 150
     nights: int = 20
     slowdown: float = 0.0
     slowed: int = 0
+    turns: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,21 @@ def one_suite(rng: np.random.Generator, suite: Suite, noise: Noise, rules: Rules
     wanted = again(series, rules)
     measured = (*wanted.suspects, *wanted.company[:COMPANY_WANTED])
     reruns = {name: {str(k): float(v) for k, v in enumerate(fresh[int(name), -1])} for name in measured}
-    return counted(judge(series, reruns, rules), suite.slowed, len(wanted.suspects))
+    turns = in_turns(rng, suite, noise, scale, wanted.suspects)
+    return counted(judge(series, reruns, rules, turns=turns), suite.slowed, len(wanted.suspects))
+
+
+def in_turns(
+    rng: np.random.Generator, suite: Suite, noise: Noise, scale: NDArray[np.float64], suspects: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Both builds in the same mood, each process with a draw of its own: what a pair of them differs by."""
+    if not suite.turns or not suspects:
+        return {}
+    numbers = np.array([int(name) for name in suspects])
+    ours, theirs = (sessions(rng, noise, scale[numbers], suite.turns) for _ in range(2))
+    slower = np.where(numbers < suite.slowed, math.log1p(-suite.slowdown), 0.0)
+    pairs = ours - theirs + slower[:, None]
+    return {name: {str(k): float(v) for k, v in enumerate(own)} for name, own in zip(suspects, pairs, strict=True)}
 
 
 SCREEN_SD = 1.7
@@ -162,15 +181,18 @@ def main() -> None:
         "| nights | suites with a false alarm | by case | suites unsure of one | slowdown found | unsure | suspects |"
     )
     print("|---|---|---|---|---|---|---|")
-    for title, noise in (
-        ("fresh re-runs", Noise()),
-        ("re-runs share the night", Noise(own_night=0.005)),
-        ("a calm machine", Noise(night=0.0, spike_chance=0.0)),
-        ("a moody machine", Noise(night=0.005)),
+    for title, noise, turns in (
+        ("fresh re-runs", Noise(), 0),
+        ("re-runs share the night", Noise(own_night=0.005), 0),
+        ("a calm machine", Noise(night=0.0, spike_chance=0.0), 0),
+        ("a moody machine", Noise(night=0.005), 0),
+        ("in turns with the baseline's build", Noise(), 20),
+        ("in turns, re-runs share the night", Noise(own_night=0.005), 20),
+        ("in turns, and what a night does varies by 3 %", Noise(night=0.03, own_night=0.01), 20),
     ):
-        print(line(f"{title}, unchanged", unchanged, noise, asked.suites))
+        print(line(f"{title}, unchanged", replace(unchanged, turns=turns), noise, asked.suites))
         for slowdown in (0.02, 0.05):
-            slower = replace(unchanged, slowdown=slowdown, slowed=1)
+            slower = replace(unchanged, slowdown=slowdown, slowed=1, turns=turns)
             print(line(f"{title}, one case -{slowdown:.0%}", slower, noise, asked.suites), flush=True)
 
 

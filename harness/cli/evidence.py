@@ -8,15 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.config.say import say as say_value
 from harness.errors import ResultError
-from harness.stats.gate import Rules, baselines
+from harness.report.speeds import same_rounds
+from harness.runner.builds import pairs_of_builds
+from harness.stats.gate import baselines
+from harness.stats.judgement import Rules
 from harness.stats.machine import machine_shift
 from harness.stats.nights import SeriesNights
+from harness.stats.paired import log_ratios, process_means
 from harness.store.baselines import Found, baseline_of, chosen, earlier_on_line
 from harness.store.commits import Repository
 from harness.store.index import Index
-from harness.store.measures import SeriesKey
+from harness.store.measures import SeriesKey, timed
+from harness.store.runs import read_run
 from harness.store.sessions import RecordedSeries, RunEntry, Session, run_entries, series
 
 SPEEDS = ("pp", "tg", "pg", "load")
@@ -82,6 +89,23 @@ def reruns(evidence: Evidence) -> dict[str, dict[str, float]]:
     """Tonight's fresh sessions by series, each by its run."""
     values = {t.key.series_id: {s.run: speed(t.key, s) for s in t.reruns if usable(s)} for t in evidence.tracks}
     return {name: found for name, found in values.items() if found}
+
+
+def turns(evidence: Evidence, results: Path) -> dict[str, dict[str, float]]:
+    """By series, the log ratio of tonight's code to the baseline's of every pair of processes that took turns.
+
+    Errors: ResultError for a record that cannot be read.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for entry in evidence.again:
+        for theirs, ours in pairs_of_builds(read_run(entry.run, results).records):
+            for base, row in zip(theirs.rows, ours.rows, strict=True):
+                well = same_rounds(base, row)
+                logs = log_ratios([a.total_ns for a, _ in well], [b.total_ns for _, b in well]) if well else np.empty(0)
+                pairs = process_means(logs, [b.process for _, b in well])
+                own = found.setdefault(timed(ours, row).series_id, {})
+                own.update({f"{entry.run}.{number}": mean for number, mean in pairs.items()})
+    return found
 
 
 def machine(evidence: Evidence) -> dict[str, float]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from harness.cli.evidence import Evidence
     from harness.config.acknowledged import Acknowledgement
     from harness.records.history import Commit, History
-    from harness.stats.gate import Again, Rules
+    from harness.stats.gate import Again
+    from harness.stats.judgement import Rules
     from harness.store.commits import Repository
     from harness.store.index import Index
 
@@ -39,6 +40,14 @@ def gate(
     floor: Annotated[str, typer.Option("--floor", help="The least slowdown worth an alarm.")] = "1 %",
     reruns: Annotated[int, typer.Option("--reruns", min=0, max=50, help="Fresh sessions per suspect.")] = 5,
     window: Annotated[int, typer.Option("--window", min=5, help="How many earlier nights count.")] = 30,
+    baseline_build: Annotated[
+        str,
+        typer.Option(
+            "--baseline-build",
+            metavar="COMMAND",
+            help="Given the baseline's commit, prints the Python that has its build; suspects take turns with it.",
+        ),
+    ] = "",
     acknowledged: Annotated[
         Path | None, typer.Option("--acknowledged", metavar="FILE", help="Slowdowns accepted for a while, YAML.")
     ] = None,
@@ -53,11 +62,12 @@ def gate(
     Suspects are measured again in fresh processes first. Exits with 1 if something became slower, with 4 if something
     cannot be told, with 0 otherwise.
     """
-    from harness.stats.gate import Rules  # noqa: PLC0415
+    from harness.stats.judgement import Rules  # noqa: PLC0415
 
     rules = Rules(floor=_share(floor), reruns=reruns, window=window)
     with open_results(results, database) as index:
-        case = _Case(index, results, run, repo, tuple(metric or ()), rules, _accepted(acknowledged))
+        accepted = _accepted(acknowledged)
+        case = _Case(index, results, run, repo, tuple(metric or ()), rules, accepted, baseline_build)
         outcome = _judged(case)
     show(outcome.history, outcome.between, output)
     write(outcome.history, outcome.between, {"md": markdown, "junit": junit, "json": json}, page)
@@ -75,6 +85,7 @@ class _Case:
     metrics: tuple[str, ...]
     rules: "Rules"
     acknowledged: "tuple[Acknowledgement, ...]"
+    baseline_build: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class _Outcome:
 
 
 def _judged(case: _Case) -> _Outcome:
-    from harness.cli.evidence import SPEEDS, gather, machine, reruns, suite  # noqa: PLC0415
+    from harness.cli.evidence import SPEEDS, gather, machine, reruns, suite, turns  # noqa: PLC0415
     from harness.cli.histories import history  # noqa: PLC0415
     from harness.stats.gate import again, judge  # noqa: PLC0415
     from harness.store.commits import Repository  # noqa: PLC0415
@@ -100,7 +111,8 @@ def _judged(case: _Case) -> _Outcome:
     whole = _look_again(evidence, again(suite(evidence), case.rules), case)
     case.index.sync(case.results)
     evidence = gather(case.index, case.results, repository, evidence.run.run, case.metrics or SPEEDS)
-    judgements = judge(suite(evidence), reruns(evidence), case.rules, machine(evidence))
+    tonight, fresh, pairs = suite(evidence), reruns(evidence), turns(evidence, case.results)
+    judgements = judge(tonight, fresh, case.rules, machine(evidence), pairs)
     found = history(evidence, judgements, repository, case.acknowledged)
     return _Outcome(found, _between(evidence, repository), whole)
 
@@ -109,6 +121,7 @@ def _look_again(evidence: "Evidence", wanted: "Again", case: _Case) -> bool:
     """Give every suspect its fresh sessions, where that is possible. False if interrupted."""
     from harness.cli.evidence import reruns  # noqa: PLC0415
     from harness.cli.rerun import measure_again, obstacle  # noqa: PLC0415
+    from harness.errors import RunError  # noqa: PLC0415
     from harness.store.runs import read_run  # noqa: PLC0415
 
     done = reruns(evidence)
@@ -120,7 +133,25 @@ def _look_again(evidence: "Evidence", wanted: "Again", case: _Case) -> bool:
     if why:
         say(f"suspects are not measured again: {why}. They are judged by their first session.")
         return True
+    if case.baseline_build:
+        try:
+            return _beside_baseline(evidence, wanted, case, lacking)
+        except RunError as error:
+            say(f"suspects do not take turns with the baseline's build: {error} They are measured again without it.")
     return measure_again(evidence, wanted, case.results, lacking)
+
+
+def _beside_baseline(evidence: "Evidence", wanted: "Again", case: _Case, times: int) -> bool:
+    """Errors: RunError where there is no build to take turns with."""
+    from harness.cli.baseline_build import Builds  # noqa: PLC0415
+    from harness.cli.evidence import suite  # noqa: PLC0415
+    from harness.cli.rerun import measure_beside_baseline  # noqa: PLC0415
+    from harness.runner.identity import harness_commit  # noqa: PLC0415
+    from harness.stats.gate import newest_of_level  # noqa: PLC0415
+
+    held_against = newest_of_level(suite(evidence), case.rules)
+    builds = Builds(case.baseline_build, harness_commit())
+    return measure_beside_baseline(evidence, wanted, held_against, builds, case.results, times)
 
 
 def _introduce(evidence: "Evidence") -> None:

@@ -14,7 +14,7 @@ from harness.store.commits import Repository
 from harness.store.sessions import RunEntry, Session
 
 if TYPE_CHECKING:
-    from harness.stats.gate import Judgement
+    from harness.stats.judgement import Judgement
 
 CONFIRMED = 0.001
 """A change point is called confirmed at this chance, or where re-runs were made that night."""

@@ -73,7 +73,8 @@ def _history(
 
     from harness.cli.evidence import gather, machine, reruns, suite  # noqa: PLC0415
     from harness.cli.histories import history as made  # noqa: PLC0415
-    from harness.stats.gate import Rules, judge  # noqa: PLC0415
+    from harness.stats.gate import judge  # noqa: PLC0415
+    from harness.stats.judgement import Rules  # noqa: PLC0415
 
     with open_results(results, database) as index:
         evidence = gather(index, results, repository, metrics=metrics)

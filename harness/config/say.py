@@ -30,4 +30,5 @@ def labels(cases: Sequence[Case]) -> tuple[str, ...]:
 
 def _label(case: Case, varying: Sequence[str]) -> str:
     axes = [f"{name}={say(name, getattr(case.axes, name))}" for name in varying]
-    return " ".join([case.model.name, *axes, case.test.label])
+    build = [f"build={case.build}"] if case.build else []
+    return " ".join([case.model.name, *axes, *build, case.test.label])

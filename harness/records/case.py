@@ -109,6 +109,7 @@ class Case:
     comparison: str = ""
     fake: str = ""  # script for the fake engine, JSON; empty elsewhere
     peer_binary: str = ""  # engine llama_bench: path of the executable
+    build: str = ""  # the commit of another build of the harness that measures it; empty: this one
 
 
 @dataclass(frozen=True)

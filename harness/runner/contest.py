@@ -115,7 +115,8 @@ class Contest:
 
         task = self.proofs.task(case.case_id)
         lived = replace(case, case_id=f"{case.case_id}.{sitting}")  # a name of its own: a fake draws its noise by it
-        side.worker = LiveWorker(lived, task, deadline_ns, self.site.patience, self.site.interrupt, hear)
+        watched = (deadline_ns, self.site.patience, self.site.interrupt, hear)
+        side.worker = LiveWorker(lived, task, *watched, python=side.python)
         side.worker.ready()
         self.proofs.learn(case.case_id, side.equivalence)
 

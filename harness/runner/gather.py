@@ -82,14 +82,14 @@ def unmeasured(case: Case, status: Status, failure: Failure | None) -> Record:
 
 def with_run(record: Record, info: RunInfo, resume_key: str) -> Record:
     """The record with what it shares with its run."""
-    core = record.case.axes.engine == "core"
+    core, commit = record.case.axes.engine == "core", record.case.build or info.harness_commit
     return replace(
         record,
         run=info.run,
         limits=info.limits,
         fingerprint=info.fingerprint,
-        harness_commit=info.harness_commit,
-        build_commit=info.harness_commit if core or record.load is None else record.load.engine_version,
+        harness_commit=commit,
+        build_commit=commit if core or record.load is None else record.load.engine_version,
         resume_key=resume_key,
     )
 

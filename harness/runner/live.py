@@ -1,5 +1,6 @@
 """A live worker as its parent holds it: started with a case, asked for samples one at a time, idle in between."""
 
+import sys
 from collections.abc import Callable
 
 from harness.records.case import Case
@@ -26,8 +27,9 @@ class LiveWorker:
         patience: Patience,
         interrupt: Interrupt,
         hear: Hear,
+        python: str = sys.executable,
     ) -> None:
-        self._worker = Worker(Job("serve", case, logits))
+        self._worker = Worker(Job("serve", case, logits), python)
         self._deadline_ns, self._patience, self._interrupt = deadline_ns, patience, interrupt
         self._hear = hear
         self.end: End | None = None

@@ -51,9 +51,9 @@ Message = Event | Ended | Garbled
 
 
 class Worker:
-    """Starts at once; `get` yields its events in order and `Ended` last."""
+    """Starts at once; `get` yields its events in order and `Ended` last. `python` has the harness that does the job."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, python: str = sys.executable) -> None:
         self._mark = uuid.uuid4().hex
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._tail = bytearray()
@@ -61,7 +61,7 @@ class Worker:
         output_read, output_write = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.runner.worker", str(events_write)],
+                [python, "-P", "-m", "harness.runner.worker", str(events_write)],  # -P: not what lies in this folder
                 stdin=subprocess.PIPE,
                 stdout=output_write,
                 stderr=output_write,

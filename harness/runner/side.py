@@ -1,5 +1,6 @@
 """One side of a contest: the cases of one variant, the live workers that measure them, and what they said of each."""
 
+import sys
 from collections import Counter
 from dataclasses import astuple, dataclass, field
 
@@ -23,9 +24,13 @@ def rows(case: Case) -> tuple[Measurement, ...]:
 
 @dataclass
 class Side:
-    """`cases` are one per test, in the order of the contest's tests. The contest starts a worker per sitting."""
+    """`cases` are one per test, in the order of the contest's tests. The contest starts a worker per sitting.
+
+    `python` has the harness that measures them.
+    """
 
     cases: tuple[Case, ...]
+    python: str = sys.executable
     worker: LiveWorker | None = None
     equivalence: Equivalence = field(default_factory=Equivalence)
     _loads: list[LoadReport] = field(default_factory=list)

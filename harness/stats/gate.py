@@ -1,15 +1,15 @@
 """The nightly gate: alarm when a commit made a series slower, stay silent when it did not.
 
 The evidence is the session (a process of its own), never the repetition in it. A night's first sessions only choose
-suspects; an alarm rests on fresh sessions of the suspects, on how the series varied over the nights before, and on a
-bound for false alarms over the whole suite. Values are logarithms of speed throughout: more is better.
+suspects. An alarm rests on fresh sessions of the suspects and on how the series varied over the nights before or, where
+the baseline's build is there to take turns with, on pairs of processes; and on a bound for false alarms over the whole
+suite. Values are logarithms of speed throughout: more is better.
 """
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,19 @@ from scipy.special import chdtri, stdtr
 
 from harness.stats.changes import Change, change_points
 from harness.stats.fdr import q_values
-from harness.stats.interval import t_quantile
+from harness.stats.judgement import (
+    PAIRS_NEEDED,
+    Doubt,
+    Evidence,
+    Judgement,
+    Rules,
+    from_pairs,
+    from_sessions,
+    judged,
+)
 from harness.stats.nights import NIGHTS_NEEDED, Fresh, SeriesNights
 from harness.stats.noise import MAD, OUTLIER, RESOLUTION, Spread, moderated, spread
 from harness.stats.weather import COMPANY, Cleared, cleared
-
-Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
 AFFORDABLE = 2
 """Unchanged series that may run again in a night whatever the suite's size: a noisy small one needs second looks."""
@@ -32,42 +39,8 @@ LEAN = 0.2
 """How much more or less of a weather a series may suffer than the others do: its least error, as a share of it."""
 EXPLAINED = 0.5
 """The share of a slow weather that the machine's own limits must show, for it to be the machine's."""
-_CONFIDENCE = 0.95
 _CAUTION = 0.2
 """How sure the share of the noise that re-runs cannot average out is taken to be: its upper 80 % bound."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What counts. `floor`: least relative slowdown worth an alarm. `level`: bound on false discoveries in a suite.
-
-    `screen`: share of unchanged series that become suspects; AFFORDABLE series where that is fewer. `reruns`: fresh
-    sessions per suspect. `window`: nights looked back on. `most_suspects`: how many are re-run at most. `blind`:
-    slowdown a quiet verdict must rule out.
-    """
-
-    floor: float = 0.01
-    level: float = 0.05
-    screen: float = 0.05
-    reruns: int = 5
-    window: int = 30
-    most_suspects: int = 30
-    blind: float = 0.05
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the gate says of a series. `ratio`: speed over the baseline's with its 95 % interval; `q`: see fdr."""
-
-    series_id: str
-    outcome: Outcome
-    reason: str
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    q: float | None = None
-    n_nights: int = 0
-    n_reruns: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,11 +48,12 @@ class Again:
     """What is to be measured again, in fresh processes: series under suspicion, the most suspicious first.
 
     `company`: the others, the most ordinary first, some of which are to be measured beside them (see weather.py).
-    Without suspects it is the weather itself that is looked at again.
+    `moved`: the kinds whose series are slow together, which is looked at again as well, with suspects or without.
     """
 
     suspects: tuple[str, ...] = ()
     company: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
@@ -87,15 +61,32 @@ def again(suite: Sequence[SeriesNights], rules: Rules) -> Again:
     clear = cleared(suite, {})
     bases = baselines(clear.suite, rules)
     screen = max(rules.screen, AFFORDABLE / max(1, len(suite)))
-    chosen = _suspects(clear.suite, bases, replace(rules, screen=screen))
-    if not chosen and not _moved(clear.weather, rules):
+    chosen, moved = _suspects(clear.suite, bases, replace(rules, screen=screen)), _moved(clear.weather, rules)
+    if not chosen and not moved:
         return Again()
     distance = {
         series.series_id: abs(series.tonight - base.centre) / base.sd
         for series, base in zip(clear.suite, bases, strict=True)
         if base is not None and series.series_id not in chosen
     }
-    return Again(chosen, tuple(sorted(distance, key=distance.__getitem__)))
+    return Again(chosen, tuple(sorted(distance, key=distance.__getitem__)), moved)
+
+
+def newest_of_level(suite: Sequence[SeriesNights], rules: Rules) -> dict[str, str]:
+    """By series, and by kind for the weather: the session of the newest night of the level tonight is held against.
+
+    The build of that night is the one to take turns with: a newer one may have a slowdown that lasts.
+    """
+    clear = cleared(suite, {})
+    known = [series for series in (*clear.suite, *clear.weather) if len(series.nights) >= NIGHTS_NEEDED]
+    return {series.series_id: next(iter(series.named[_newest(series, rules)])) for series in known}
+
+
+def _newest(series: SeriesNights, rules: Rules) -> int:
+    if series.pinned:
+        return series.pinned[-1]
+    before = max(0, len(series.nights) - rules.window)
+    return before + _level_of(series.firsts[before:], rules)[1] - 1
 
 
 def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rules: Rules) -> tuple[str, ...]:
@@ -110,25 +101,49 @@ def _suspects(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], rul
 
 
 def judge(
-    suite: Sequence[SeriesNights], fresh: Fresh, rules: Rules, machine: Mapping[str, float] | None = None
+    suite: Sequence[SeriesNights],
+    fresh: Fresh,
+    rules: Rules,
+    machine: Mapping[str, float] | None = None,
+    turns: Fresh | None = None,
 ) -> tuple[Judgement, ...]:
     """The verdict on every series, given the fresh sessions; a series without any is judged by its first.
 
     A series is judged without the weather, which is judged as a series of its own; what slows all series of a kind
     alike is an alarm for each of them, unless the machine was as slow: `machine` has its shift by kind (machine.py).
+    `turns`: by series, the log ratio of tonight's code to the baseline's of every pair of processes that took turns.
+    Where there are enough of them they say all there is to say, about a series as about the weather.
     """
     chosen = again(suite, rules).suspects
-    clear = cleared(suite, fresh, apart=chosen)
+    clear, turns = cleared(suite, fresh, apart=chosen), _enough(turns or {})
     bases = baselines(clear.suite, rules)
-    own = _judgements(_Look(clear.suite, bases, clear.fresh, _least_errors(clear, bases, chosen, rules)), chosen, rules)
+    look = _Look(clear.suite, bases, clear.fresh, _least_errors(clear, bases, chosen, rules), turns)
+    own = _judgements(look, chosen, rules)
     moved = _moved(clear.weather, rules)
     strict = replace(rules, level=rules.level * WEATHER_SHARE)
-    looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, {}) for w in clear.weather]
-    found = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
-    weather = {kind: _beside_machine(judgement, (machine or {}).get(kind)) for kind, judgement in found.items()}
+    together = _together([series for series in suite if series.kind in moved], turns)
+    looks = [_Look((w,), _weather_baselines((w,), rules), clear.weather_fresh, turns=together) for w in clear.weather]
+    weather = {look.suite[0].series_id: _judgements(look, moved, strict)[0] for look in looks}
+    for kind in weather.keys() - together.keys():
+        weather[kind] = _beside_machine(weather[kind], (machine or {}).get(kind))
     return tuple(
-        _in_weather(judgement, weather.get(series.kind), rules) for series, judgement in zip(suite, own, strict=True)
+        judgement if series.series_id in turns else _in_weather(judgement, weather.get(series.kind), rules)
+        for series, judgement in zip(suite, own, strict=True)
     )
+
+
+def _enough(turns: Mapping[str, Mapping[str, float]]) -> Fresh:
+    return {name: pairs for name, pairs in turns.items() if len(pairs) >= PAIRS_NEEDED}
+
+
+def _together(suite: Sequence[SeriesNights], turns: Fresh) -> Fresh:
+    """By kind, the median over its series of every pair of processes that measured some of them."""
+    by_kind: dict[str, dict[str, list[float]]] = {}
+    for series in suite:
+        for pair, value in turns.get(series.series_id, {}).items():
+            by_kind.setdefault(series.kind, {}).setdefault(pair, []).append(value)
+    middle = {kind: {pair: float(np.median(v)) for pair, v in pairs.items()} for kind, pairs in by_kind.items()}
+    return _enough(middle)
 
 
 def _moved(weather: Sequence[SeriesNights], rules: Rules) -> tuple[str, ...]:
@@ -166,30 +181,36 @@ def _least_errors(
 
 @dataclass(frozen=True)
 class _Look:
-    """Series with their baselines and re-runs, and the least error that those of a kind are taken to have tonight."""
+    """Series with their baselines and re-runs, and the least error that those of a kind are taken to have tonight.
+
+    `turns`: what pairs of processes of two builds say, for some of them.
+    """
 
     suite: tuple[SeriesNights, ...]
     bases: tuple[Spread | None, ...]
     fresh: Fresh
-    least_errors: Mapping[str, float]
+    least_errors: Mapping[str, float] = field(default_factory=dict)
+    turns: Fresh = field(default_factory=dict)
 
-    def evidence(self) -> "list[_Evidence | None]":
+    def evidence(self) -> list[Evidence | None]:
         share = night_share(self.suite, self.bases, self.fresh)
         known = zip(self.suite, self.bases, strict=True)
         return [None if base is None else self._evidence(series, base, share) for series, base in known]
 
-    def _evidence(self, series: SeriesNights, base: Spread, share: float) -> "_Evidence":
+    def _evidence(self, series: SeriesNights, base: Spread, share: float) -> Evidence:
         again = [*self.fresh.get(series.series_id, {}).values()]
-        return _evidence(series, base, again, share, self.least_errors.get(series.kind, 0.0))
+        if pairs := self.turns.get(series.series_id):
+            return from_pairs([*pairs.values()], base.n, len(again))
+        return from_sessions(series, base, again, share, self.least_errors.get(series.kind, 0.0))
 
 
 def _judgements(look: _Look, chosen: Collection[str], rules: Rules) -> tuple[Judgement, ...]:
     suite, found = look.suite, look.evidence()
-    asked = [series.series_id in chosen for series in suite]
+    asked = [series.series_id in chosen or series.series_id in look.turns for series in suite]
     slower = q_values([e.p_slower if e and suspect else 1.0 for e, suspect in zip(found, asked, strict=True)])
     faster = q_values([e.p_faster if e else 1.0 for e in found])
     return tuple(
-        _judged(series, evidence, _Doubt(suspect, float(slow), float(fast)), rules)
+        judged(series, evidence, Doubt(suspect, float(slow), float(fast)), rules)
         for series, evidence, suspect, slow, fast in zip(suite, found, asked, slower, faster, strict=True)
     )
 
@@ -253,13 +274,19 @@ def _level(nights: Sequence[float], rules: Rules) -> Sequence[float]:
     It begins at the last step up and ends before a step down, so that an alarm stays until it is mended, acknowledged
     or made the baseline.
     """
+    start, end = _level_of(nights, rules)
+    return nights[start:end]
+
+
+def _level_of(nights: Sequence[float], rules: Rules) -> tuple[int, int]:
+    """The level's first night, and one beyond its last."""
     start, end = 0, len(nights)
     for change in _steps(tuple(nights)):
         if change.shift >= math.log1p(rules.floor):
             start, end = change.index, len(nights)
         elif change.shift <= math.log1p(-rules.floor) and end == len(nights):
             end = change.index
-    return nights[start:end]
+    return start, end
 
 
 @lru_cache(maxsize=4096)
@@ -292,75 +319,3 @@ def night_share(suite: Sequence[SeriesNights], bases: Sequence[Spread | None], f
 def _spike_limit(groups: Sequence[NDArray[np.float64]]) -> float:
     """Beyond this distance from its night's median a re-run is a spike. Groups are small, so all are looked at."""
     return OUTLIER * max(MAD * float(np.median(np.abs(np.concatenate(groups)))), RESOLUTION)
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    shift: float
-    error: float
-    base: Spread
-    n_reruns: int
-    p_slower: float
-    p_faster: float
-
-
-@dataclass(frozen=True)
-class _Doubt:
-    """What the suite as a whole makes of one series' evidence."""
-
-    suspect: bool
-    q_slower: float
-    q_faster: float
-
-
-def _evidence(series: SeriesNights, base: Spread, again: Sequence[float], share: float, least: float) -> _Evidence:
-    variance = base.sd**2
-    if again:
-        fresh = _fresh(np.asarray(again), base.sd)
-        value = float(fresh.mean())
-        tonight = share * variance + (1 - share) * variance / fresh.size
-    else:
-        value, tonight = series.tonight, variance
-    error = max(math.sqrt(tonight + variance / base.n), least)
-    shift = value - base.centre
-    t = shift / error
-    return _Evidence(shift, error, base, len(again), float(stdtr(base.degrees, t)), float(stdtr(base.degrees, -t)))
-
-
-def _fresh(again: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
-    """The re-runs without those that something else disturbed: a minority far from the median."""
-    kept = again[np.abs(again - np.median(again)) <= OUTLIER * sd]
-    return kept if 2 * kept.size > again.size else again
-
-
-def _judged(series: SeriesNights, evidence: _Evidence | None, doubt: _Doubt, rules: Rules) -> Judgement:
-    if evidence is None:
-        n = len(series.nights)
-        return Judgement(series.series_id, "NO BASELINE", f"{n} earlier nights, {NIGHTS_NEEDED} needed", n_nights=n)
-    half = t_quantile(int(evidence.base.degrees), _CONFIDENCE) * evidence.error
-    outcome, reason = _outcome(evidence, half, doubt, rules)
-    return Judgement(
-        series.series_id,
-        outcome,
-        reason,
-        math.exp(evidence.shift),
-        math.exp(evidence.shift - half),
-        math.exp(evidence.shift + half),
-        doubt.q_slower,
-        evidence.base.n,
-        evidence.n_reruns,
-    )
-
-
-def _outcome(evidence: _Evidence, half: float, doubt: _Doubt, rules: Rules) -> tuple[Outcome, str]:
-    floor = math.log1p(-rules.floor)
-    confirmed = f"in {evidence.n_reruns} fresh sessions" if evidence.n_reruns else "in one session, not run again"
-    if doubt.suspect and evidence.shift <= floor:
-        if doubt.q_slower <= rules.level:
-            return "SLOWER", confirmed
-        return "CANNOT TELL", f"slower {confirmed}, but not beyond what nights differ by"
-    if evidence.shift >= -floor and doubt.q_faster <= rules.level:
-        return "FASTER", confirmed
-    if evidence.shift - half <= math.log1p(-rules.blind):
-        return "CANNOT TELL", f"too noisy: a slowdown of {rules.blind:.0%} would not be seen"
-    return "SAME", "a suspect that fresh sessions cleared" if doubt.suspect else ""

@@ -77,9 +77,10 @@ class _Sky:
         nights = []
         for night in series.named:
             (first, value), *again = night.items()
-            kept = [v - self._earlier[session] for session, v in again if session in self._earlier]
-            nights.append((value - self._earlier.get(first, 0.0), *kept))
-        return replace(series, nights=tuple(nights), sessions=(), tonight=series.tonight - self.tonight)
+            kept = {session: v - self._earlier[session] for session, v in again if session in self._earlier}
+            nights.append({first: value - self._earlier.get(first, 0.0), **kept})
+        values, names = tuple(tuple(night.values()) for night in nights), tuple(map(tuple, nights))
+        return replace(series, nights=values, sessions=names, tonight=series.tonight - self.tonight)
 
     def fresh_without(self, values: Mapping[str, float]) -> dict[str, float]:
         return {session: v - self.tonights[session] for session, v in values.items() if session in self.tonights}
@@ -95,7 +96,8 @@ class _Sky:
                     nights.setdefault(first, {}).update(known)
                     pinned |= {first} if place in series.pinned else set()
         chosen = tuple(place for place, first in enumerate(nights) if first in pinned)
-        return SeriesNights(kind, tuple(tuple(night.values()) for night in nights.values()), self.tonight, chosen)
+        values, names = tuple(tuple(night.values()) for night in nights.values()), tuple(map(tuple, nights.values()))
+        return SeriesNights(kind, values, self.tonight, chosen, sessions=names)
 
 
 def _medians(sessions: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -239,7 +239,8 @@ def _put_record(connection: Connection, run: str, file: str, state: str, record:
     )
     key = connection.execute(row).inserted_primary_key
     number = int(key[0]) if key is not None else 0
-    _put_sessions(connection, number, record)
+    if not record.case.build:  # another build's sessions are none of this run's
+        _put_sessions(connection, number, record)
     flat = [
         {name: _as_column(name, cell(row, name)) for name in EXPORT_FIELDS}
         | {"record": number, "samples_ns": json.dumps(row.samples_ns)}

@@ -112,6 +112,11 @@ def row_label(kind: TestKind, row: Row) -> str:
     return f"{row.test} in a sweep" if kind == "sweep" else row.test
 
 
+def timed(record: Record, row: Row) -> SeriesKey:
+    """The series that a row's times belong to."""
+    return _key(record, row_label(record.case.test.kind, row), metric_of(row.n_prompt, row.n_gen))
+
+
 def _row(record: Record, row: Row) -> Iterator[Measure]:
     label = row_label(record.case.test.kind, row)
     counted = row.counted
@@ -121,7 +126,7 @@ def _row(record: Record, row: Row) -> Iterator[Measure]:
     state: PointState = "imported" if record.imported_from else _state(counted[0].state)
     rates = [tokens * 1e9 / sample.total_ns for sample in counted if sample.total_ns > 0]
     if rates:
-        yield _measure(_key(record, label, metric_of(row.n_prompt, row.n_gen)), rates, state)
+        yield _measure(timed(record, row), rates, state)
     joules = [sample.energy_j / tokens for sample in counted if sample.energy_j is not None]
     if len(joules) == len(counted):
         yield _measure(_key(record, label, "energy"), joules, state)

@@ -48,7 +48,8 @@ class RecordedSeries:
 class RunEntry:
     """A run as the index has it. `commits`: those of its records, the most frequent first.
 
-    `rates`: what its machine could multiply at most, per second by name.
+    `rates`: what its machine could multiply at most, per second by name. `harness_commit`: of the harness itself,
+    whatever engine the records are of.
     """
 
     run: str
@@ -60,6 +61,7 @@ class RunEntry:
     imported: bool
     experiment: str = ""
     rates: Mapping[str, float] = field(default_factory=dict)
+    harness_commit: str = ""
 
     @property
     def is_night(self) -> bool:
@@ -126,6 +128,7 @@ def run_entries(index: Index) -> tuple[RunEntry, ...]:
             bool(row.imported_from),
             row.experiment,
             json.loads(row.rates),
+            row.harness_commit,
         )
         for run, row in last.items()
     )

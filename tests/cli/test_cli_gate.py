@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -7,6 +8,9 @@ import pytest
 from command_line import call
 from nights import COMMIT, nights, slow_down, tonight
 from typer.testing import Result
+
+OtherBuild = Callable[..., str]
+OLD = "aaaaaaaaaaaa"
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +161,78 @@ def test_a_mistake_on_the_command_line_is_one_sentence(folder: Path, arguments: 
     result = gate(folder, *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def built_at(folder: Path, commit: str) -> None:
+    """The nights before were made by another commit."""
+    for path in (folder / "results").glob("2026-01-*/*.json"):
+        path.write_text(path.read_text().replace(COMMIT, commit))
+
+
+def builder(folder: Path, python: str) -> str:
+    """A command that has a build to offer, and writes down for which commit it was asked."""
+    script = folder / "build.sh"
+    script.write_text(f'#!/bin/sh\necho "$1" >> {folder}/asked\necho making it\necho {python}\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def moody_nights(folder: Path) -> None:
+    """Tonight everything takes 5 % longer than in the nights before, and does so again when measured again."""
+    nights(the_run(folder), 8, scale=1 / 1.05)
+    built_at(folder, OLD)
+
+
+def test_a_slow_night_is_no_alarm_where_the_baselines_build_is_as_slow(folder: Path, other_build: OtherBuild) -> None:
+    moody_nights(folder)
+    assert gate(folder).exit_code == 1, "the fresh sessions alone alarm"
+    for again in (folder / "results").glob("*-again-*"):
+        shutil.rmtree(again)
+    result = gate(folder, "--baseline-build", builder(folder, other_build(OLD, 1.0)))
+    assert result.exit_code == 0, result.output
+    assert (folder / "asked").read_text().split() == [OLD], "one build serves all sessions"
+    assert "No regression in 4 series" in result.stdout
+    assert f"in turns with the build of {OLD}" in result.stderr
+
+
+def test_what_the_baselines_build_does_faster_is_an_alarm_once_and_later(folder: Path, other_build: OtherBuild) -> None:
+    moody_nights(folder)
+    command = builder(folder, other_build(OLD, 0.95))
+    result = gate(folder, "--baseline-build", command, "-o", "json")
+    assert result.exit_code == 1, result.output
+    slower = [s for s in json.loads(result.stdout)["series"] if s["verdict"] == "SLOWER"]
+    assert slower
+    assert all("pairs of processes with the baseline's build" in s["reason"] for s in slower)
+    assert [s["ratio"] for s in slower] == pytest.approx([0.95] * len(slower), abs=0.003)
+    assert gate(folder).exit_code == 1, "what was measured in turns is kept"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("exit 3", "ended with exit code 3"),
+        ("true", "printed nothing"),
+        ("echo /nowhere/python", "/nowhere/python"),
+        ("echo {python}", "has the harness of bbbbbbbbbbbb"),
+    ],
+)
+def test_without_a_build_suspects_are_measured_on_their_own(
+    folder: Path, other_build: OtherBuild, body: str, said: str
+) -> None:
+    moody_nights(folder)
+    script = folder / "build.sh"
+    script.write_text("#!/bin/sh\n" + body.format(python=other_build("b" * 12, 1.0)) + "\n")
+    script.chmod(0o755)
+    result = gate(folder, "--baseline-build", str(script))
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+    assert "measured again without it" in result.stderr
+    assert len([p for p in (folder / "results").iterdir() if "-again-" in p.name]) == 3
+
+
+def test_a_baseline_that_no_commit_names_is_not_built(folder: Path, other_build: OtherBuild) -> None:
+    nights(the_run(folder), 8, scale=1 / 1.05)
+    built_at(folder, f"{OLD}-dirty")
+    result = gate(folder, "--baseline-build", builder(folder, other_build(OLD, 1.0)))
+    assert f"was made by {OLD}-dirty, which cannot be built" in result.stderr
+    assert result.exit_code == 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness.stats.changes import change_points
-from harness.stats.gate import Again, Judgement, Rules, again, baselines, judge
+from harness.stats.gate import Again, again, baselines, judge
+from harness.stats.judgement import Judgement, Rules
 from harness.stats.nights import Fresh, SeriesNights
 
 RULES = Rules()

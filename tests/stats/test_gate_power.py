@@ -32,6 +32,15 @@ def test_a_night_that_reruns_share_does_not_make_it_alarm_more(power: ModuleType
     assert tally.suites_alarmed <= 5
 
 
+def test_turns_with_the_baselines_build_tell_what_a_night_hides(power: ModuleType) -> None:
+    hidden = power.Noise(own_night=0.005)
+    unchanged = power.simulate(power.Suite(turns=20), hidden, suites=40)
+    assert unchanged.suites_alarmed <= 4
+    slower = power.Suite(slowdown=0.02, slowed=3)
+    alone, in_turns = (power.simulate(power.replace(slower, turns=n), hidden, suites=15) for n in (0, 20))
+    assert in_turns.found > 1.5 * alone.found
+
+
 @pytest.mark.parametrize(("slowdown", "least"), [(0.02, 0.75), (0.05, 0.97)])
 def test_a_slowdown_of_the_last_night_is_found(power: ModuleType, slowdown: float, least: float) -> None:
     tally = power.simulate(power.Suite(slowdown=slowdown, slowed=3), power.Noise(), suites=15)
