@@ -3,7 +3,7 @@
 Every night is a real run. The first nights are the baseline; each of the others is judged by the nights before it, as
 it is and with one case slower by a planted factor, case by case in turn. What either judgement suspects really takes
 turns with the baseline's build, as `harness gate --baseline-build` has it: the build is this one, as no code changed,
-and a planted slowdown is in tonight's half of the pairs. The same suspects are also judged by their fresh sessions alone,
+and a planted slowdown is in tonight's half of the pairs. The same suspects are also judged by fresh sessions alone,
 without the baseline's build. Stopped, it goes on where it was.
 
     python benchmarks/gate_nights.py --results nights --config configs/smoke.yaml

@@ -19,12 +19,14 @@ namespace nb = nanobind;
 
 namespace {
 
+const std::vector<size_t> kDistances{0, 512, 2048, 4096, 6656, 10240};  // of prefetches; 0: none
+
 // Bytes per second, the best of `passes` passes over each prefetch distance; 0 where such pages cannot be had.
 double read_bandwidth(int n_threads, size_t bytes, bool huge, int passes) {
   const limits::Pages pages(bytes, huge);
   if (!pages.ok()) return 0;
   double best = 0;
-  for (const size_t ahead : {size_t{0}, size_t{512}, size_t{2048}, size_t{4096}}) {
+  for (const size_t ahead : kDistances) {
     for (int pass = 0; pass < passes; ++pass) best = std::max(best, limits::read_rate(pages, n_threads, ahead));
   }
   return best;
@@ -62,6 +64,12 @@ double core_clock(long additions) {
 NB_MODULE(_limits, m) {
   m.def("read_bandwidth", &read_bandwidth, nb::arg("n_threads"), nb::arg("bytes"), nb::arg("huge"), nb::arg("passes"),
         nb::call_guard<nb::gil_scoped_release>());
+  m.attr("DISTANCES") = kDistances;
+  nb::class_<limits::Pages>(m, "Pages")
+      .def(nb::init<size_t, bool>(), nb::arg("bytes"), nb::arg("huge"))
+      .def("ok", &limits::Pages::ok)
+      .def("read_rate", &limits::read_rate, nb::arg("n_threads"), nb::arg("ahead_bytes"),
+           nb::call_guard<nb::gil_scoped_release>());
   m.def("multiply_rates", &multiply_rates, nb::arg("n_threads"), nb::arg("seconds"), nb::arg("passes"),
         nb::call_guard<nb::gil_scoped_release>());
   m.def("core_clock", &core_clock, nb::arg("additions"), nb::call_guard<nb::gil_scoped_release>());
