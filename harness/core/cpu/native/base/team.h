@@ -24,6 +24,9 @@ class Worker {
   template <class F>
   void for_each(std::int64_t units, F&& f);
 
+  /// The first unit of this worker's own run in a for_each.
+  std::int64_t first_of(std::int64_t units) const;
+
   /// f() on worker 0 while the others wait.
   template <class F>
   void once(F&& f) {
@@ -116,6 +119,10 @@ inline bool Worker::take(int owner, std::int64_t units, std::size_t round, std::
   if (first + taken.load(std::memory_order_relaxed) >= last) return false;
   unit = first + taken.fetch_add(1, std::memory_order_relaxed);
   return unit < last;
+}
+
+inline std::int64_t Worker::first_of(std::int64_t units) const {
+  return (index_ * units + team_.count_ - 1) / team_.count_;
 }
 
 inline int Worker::count() const { return team_.count_; }

@@ -65,6 +65,7 @@ UpGate::UpGate(Workspace& workspace, const GateUp& weights, const FeedForwardPar
 
 void UpGate::run(Worker& worker, const Value& h, const Range& range, const Routing& routing, const Act& act) const {
   const Batch batch{{h.row(range.first), h.columns}, range.count, routing, act};
+  if (range.count == 1 && params_.fused && !params_.per_expert) ask_for_first_of(worker, routing);
   quantise(worker, batch);
   const std::size_t n_used = routing.used.size();
   const std::size_t at_once = params_.per_expert ? 1 : n_used;
@@ -125,11 +126,23 @@ Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
           {batch.h.data, batch.h.stride, one_token ? nullptr : batch.routing.tokens.data()}};
 }
 
+/// Blocks of 32 columns of one token's gate and up that a worker takes in turn; where they are merged they lie
+/// together.
+std::int64_t UpGate::run_in_turn() const { return up_ ? groups_in_a_run(workspace_, *gate_) / 2 : 1; }
+
+void UpGate::ask_for_first_of(const Worker& worker, const Routing& routing) const {
+  const std::int64_t runs = divided_up(divided_up(params_.n_ff, kBlock), run_in_turn());
+  const std::int64_t unit = worker.first_of(runs * static_cast<std::int64_t>(routing.used.size()));
+  const auto expert = static_cast<std::size_t>(unit / runs);
+  if (expert >= routing.used.size()) return;
+  ask_for_first(*gate_, routing.used[expert].expert, unit % runs * run_in_turn() * 2 * gate_->halves());
+}
+
 /// Units: an expert's blocks of 32 columns, by its tokens.
 void UpGate::fused(Worker& worker, const Batch& batch, const ExpertSpan& experts) const {
   const bool one_token = batch.tokens == 1;
   const std::int64_t blocks = divided_up(params_.n_ff, kBlock);
-  const std::int64_t blocks_at_once = one_token && up_ ? groups_in_a_run(workspace_, *gate_) / 2 : 1;
+  const std::int64_t blocks_at_once = one_token ? run_in_turn() : 1;
   const std::int64_t runs = divided_up(blocks, blocks_at_once);
   const std::int64_t tiles_at_once = Workspace::kTokensAtOnce / workspace_.kernels().tile_tokens;
   const UnitMap units(experts, [&](std::size_t i) {
@@ -260,6 +273,7 @@ Down::Down(Workspace& workspace, Weight down, const Weight& bias, const FeedForw
 
 void Down::run(Worker& worker, const Act& act, const Range& range, const Routing& routing, const Value& x,
                const Value& y) const {
+  if (range.count == 1) ask_for_first(*down_, routing.used.front().expert, run_in_turn() * worker.first_of(runs()));
   pack(worker, act, range.count * params_.top_k, routing);
   const Activations inputs{{workspace_.region(Workspace::kTiles), params_.n_ff / kBlock},
                            {act.floats(), params_.n_ff, nullptr}};
@@ -319,13 +333,20 @@ void Down::multiply(Worker& worker, const Activations& inputs, const Routing& ro
   });
 }
 
+/// Groups of each of a token's experts that a worker takes in turn.
+std::int64_t Down::run_in_turn() const {
+  return std::min(groups_in_a_run(workspace_, *down_), Workspace::kMostSums / params_.top_k);
+}
+
+std::int64_t Down::runs() const { return divided_up(down_->groups(), run_in_turn()); }
+
 /// One token: its slots are summed where they are multiplied.
 void Down::one_token(Worker& worker, const Activations& inputs, const Routing& routing, const float* x,
                      float* y) const {
   const std::int64_t groups = down_->groups();
-  const std::int64_t at_once = std::min(groups_in_a_run(workspace_, *down_), Workspace::kMostSums / params_.top_k);
+  const std::int64_t at_once = run_in_turn();
   const std::int64_t wide = at_once * kRows;
-  worker.for_each(divided_up(groups, at_once), [&](std::int64_t unit) {
+  worker.for_each(runs(), [&](std::int64_t unit) {
     const std::int64_t first = unit * at_once;
     const std::int64_t n = std::min(at_once, groups - first);
     std::int64_t run[Workspace::kMaxRun];

@@ -66,6 +66,8 @@ class UpGate {
     const Act& act;
   };
 
+  std::int64_t run_in_turn() const;
+  void ask_for_first_of(const Worker& worker, const Routing& routing) const;
   void quantise(Worker& worker, const Batch& batch) const;
   void pack(Worker& worker, const Batch& batch, const ExpertSpan& experts) const;
   void fused(Worker& worker, const Batch& batch, const ExpertSpan& experts) const;
@@ -101,6 +103,8 @@ class Down {
   void pack(Worker& worker, const Act& act, std::int64_t n_pairs, const Routing& routing) const;
   void multiply(Worker& worker, const Activations& inputs, const Routing& routing) const;
   void one_token(Worker& worker, const Activations& inputs, const Routing& routing, const float* x, float* y) const;
+  std::int64_t run_in_turn() const;
+  std::int64_t runs() const;
   const float* bias(std::int32_t expert, std::int64_t row) const { return bias_.at(expert * columns_ + row); }
 
   Workspace& workspace_;

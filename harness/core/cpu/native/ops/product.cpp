@@ -7,6 +7,7 @@ namespace {
 constexpr std::int64_t kUnitBytes = 48 * 1024;
 constexpr std::int64_t kUnitsPerWorker = 8;
 constexpr std::int64_t kRunBytes = 256 * 1024;
+constexpr std::int64_t kFirstBytes = 8 * 1024;
 
 /// Groups of at most `bytes`, if that leaves every worker enough to share.
 std::int64_t groups_of(std::int64_t bytes, const Workspace& workspace, const Matrix& matrix) {
@@ -14,6 +15,12 @@ std::int64_t groups_of(std::int64_t bytes, const Workspace& workspace, const Mat
 }
 
 }  // namespace
+
+void ask_for_first(const Matrix& matrix, std::int64_t expert, std::int64_t group) {
+  if (matrix.store() == Store::none || group >= matrix.groups()) return;
+  const std::uint8_t* begin = matrix.stream(expert, group);
+  for (std::int64_t line = 0; line < kFirstBytes; line += 64) __builtin_prefetch(begin + line);
+}
 
 std::int64_t groups_in_a_run(const Workspace& workspace, const Matrix& matrix) {
   return std::clamp<std::int64_t>(groups_of(kRunBytes, workspace, matrix), 2, Workspace::kMaxRun);
@@ -75,7 +82,7 @@ Units::Units(const Workspace& workspace, const Matrix& matrix, const TokenRange&
 }
 
 int Units::groups(std::int64_t unit, std::int64_t* groups) const {
-  const std::int64_t first = unit / token_units_ * groups_per_unit_;
+  const std::int64_t first = first_group(unit);
   const auto n = static_cast<int>(std::min(groups_per_unit_, groups_ - first));
   for (int i = 0; i < n; ++i) groups[i] = first + i;
   return n;

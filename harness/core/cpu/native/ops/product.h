@@ -29,6 +29,10 @@ class Inputs {
   std::vector<Packing> packings_;
 };
 
+/// Asks memory for the rows from group `group` on, which a worker is about to multiply with one token, while the tokens
+/// are made ready: nothing else is on its way where a product begins, so the first bytes would be waited for.
+void ask_for_first(const Matrix& matrix, std::int64_t expert, std::int64_t group);
+
 /// How many adjoining groups of `matrix` a worker multiplies with one token before it turns to other memory: enough for
 /// the processor's own prefetching to pay off, which begins anew there, and few enough that all workers get some.
 std::int64_t groups_in_a_run(const Workspace& workspace, const Matrix& matrix);
@@ -40,6 +44,8 @@ class Units {
 
   std::int64_t count() const { return row_units_ * token_units_; }
   std::int64_t first_token() const { return tokens_.first; }
+
+  std::int64_t first_group(std::int64_t unit) const { return unit / token_units_ * groups_per_unit_; }
 
   /// The unit's groups, in `groups`; returns how many.
   int groups(std::int64_t unit, std::int64_t* groups) const;

@@ -46,7 +46,6 @@ Qkv::Qkv(Workspace& workspace, std::vector<Projection> projections, const Weight
 void Qkv::run(Worker& worker, const Step& step, const Range& range) {
   const FloatRows h{h_.row(range.first), h_.columns};
   const TileSplit split = tiles_for(workspace_, range.count);
-  inputs_.prepare(worker, h, split);
   auto* products = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
   std::vector<Units> units;
   std::int64_t n_units = 0;
@@ -54,9 +53,18 @@ void Qkv::run(Worker& worker, const Step& step, const Range& range) {
     units.emplace_back(workspace_, *weight, TokenRange{0, split});
     n_units += units.back().count();
   }
-  worker.for_each(n_units, [&](std::int64_t unit) {
+  const auto projection_of = [&](std::int64_t& unit) {  // which then counts within it
     std::size_t i = 0;
     for (; unit >= units[i].count(); ++i) unit -= units[i].count();
+    return i;
+  };
+  if (std::int64_t first = worker.first_of(n_units); range.count == 1 && first < n_units) {
+    const std::size_t i = projection_of(first);
+    ask_for_first(*weights_[i], 0, units[i].first_group(first));
+  }
+  inputs_.prepare(worker, h, split);
+  worker.for_each(n_units, [&](std::int64_t unit) {
+    const std::size_t i = projection_of(unit);
     const Matrix& weight = *weights_[i];
     multiply_unit(workspace_, worker, weight, 0, units[i], unit, inputs_.of(weight, h),
                   [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {

@@ -52,9 +52,10 @@ Linear::Linear(Workspace& workspace, Weight weight, const Weight& bias, Value x,
 void Linear::run(Worker& worker, const Step&, const Range& range) {
   const FloatRows x{x_.row(range.first), x_.columns};
   const TileSplit split = tiles_for(workspace_, range.count);
+  const Units units(workspace_, *weight_, {0, split});
+  if (range.count == 1) ask_for_first(*weight_, 0, units.first_group(worker.first_of(units.count())));
   inputs_.prepare(worker, x, split);
   const Activations activations = inputs_.of(*weight_, x);
-  const Units units(workspace_, *weight_, {0, split});
   worker.for_each(units.count(), [&](std::int64_t unit) {
     multiply_unit(workspace_, worker, *weight_, 0, units, unit, activations,
                   [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
@@ -76,9 +77,10 @@ Logits::Logits(Workspace& workspace, Weight weight, Value x)
 void Logits::run(Worker& worker, const Step& step, const Range& range) {
   const FloatRows x{x_.row(range.first), x_.columns};
   const TileSplit split = tiles_for(workspace_, range.count);
+  const Units units(workspace_, *weight_, {0, split});
+  if (range.count == 1) ask_for_first(*weight_, 0, units.first_group(worker.first_of(units.count())));
   inputs_.prepare(worker, x, split);
   const Activations activations = inputs_.of(*weight_, x);
-  const Units units(workspace_, *weight_, {0, split});
   worker.for_each(units.count(), [&](std::int64_t unit) {
     multiply_unit(workspace_, worker, *weight_, 0, units, unit, activations,
                   [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
