@@ -49,20 +49,33 @@ class Chunk:
 def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
     """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32.
 
-    Where columns are cut off, that holds for the rows as they are in the file.
+    Where columns are cut off, that holds for the rows as they are in the file. Large pieces, such as the experts of a
+    merge, share no chunk, so that each can be read where it comes in the file.
     """
-    n_rows = max(1, chunk_bytes // max(tensor.row_bytes, *(piece.stride for piece in tensor.pieces)))
-    if n_rows > ROW_MULTIPLE:
-        n_rows -= n_rows % ROW_MULTIPLE
+    most = max(1, chunk_bytes // max(tensor.row_bytes, *(piece.stride for piece in tensor.pieces)))
+    if most > ROW_MULTIPLE:
+        most -= most % ROW_MULTIPLE
     ahead = iter(tensor.pieces)
     pending: list[Piece] = []
-    for first in range(0, tensor.n_rows, n_rows):
-        count = min(n_rows, tensor.n_rows - first)
+    for first, count in _spans(tensor, most):
         start, end = first * tensor.row_bytes, (first + count) * tensor.row_bytes
         pending = [piece for piece in pending if piece.dest_offset + piece.n_bytes > start]
         while not pending or pending[-1].dest_offset + pending[-1].n_bytes < end:
             pending.append(next(ahead))
         yield Chunk(tensor, first, count, tuple(_overlap(piece, start, end) for piece in pending))
+
+
+def _spans(tensor: StoredTensor, most: int) -> Iterator[tuple[int, int]]:
+    """First row and number of rows of every chunk, of at most `most` rows."""
+    stretches = [tensor.n_rows]
+    if all(piece.n_bytes >= most * tensor.row_bytes for piece in tensor.pieces):
+        stretches = [piece.n_bytes // tensor.row_bytes for piece in tensor.pieces]
+    begin = 0
+    for n_rows in stretches:
+        even = -(-n_rows // -(-n_rows // most))
+        step = min(most, -(-even // ROW_MULTIPLE) * ROW_MULTIPLE)
+        yield from ((begin + row, min(step, n_rows - row)) for row in range(0, n_rows, step))
+        begin += n_rows
 
 
 class RowFinder:

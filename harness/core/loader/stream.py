@@ -75,7 +75,7 @@ def _map_all(tensors: list[StoredTensor], file: GgufFile, backend: Backend) -> T
 def _stream_all(
     plan: Plan, tensors: list[StoredTensor], file: GgufFile, backend: Backend, chunk_bytes: int
 ) -> list[Times]:
-    chunks = [chunk for tensor in sorted(tensors, key=_file_position) for chunk in cut(tensor, chunk_bytes)]
+    chunks = sorted((chunk for tensor in tensors for chunk in cut(tensor, chunk_bytes)), key=_file_position)
     sizes = reduce(BufferSizes.with_room_for, chunks, BufferSizes())
     require_room(plan, n_readers() * sizes.total_bytes)
     for tensor in tensors:
@@ -88,11 +88,9 @@ def _stream_all(
         return [reader.result() for reader in readers]
 
 
-def _file_position(tensor: StoredTensor) -> tuple[int, int]:
-    """Tensors are read as they come in the file, each front to back as it is held: a merged one's memory is filled in
-    one pass, not with gate rows first and up rows when caches have forgotten it.
-    """
-    return tensor.pieces[0].shard, tensor.pieces[0].file_offset
+def _file_position(chunk: Chunk) -> tuple[int, int]:
+    """Chunks are read as they come in the file, whatever is merged with what: a disk likes it best."""
+    return chunk.fragments[0].shard, chunk.fragments[0].file_offset
 
 
 def _read_and_place(queue: "_Queue", reader: Reader, backend: Backend, file: GgufFile) -> Times:
@@ -160,7 +158,7 @@ class _Queue:
             return next(self._chunks)
 
     def _ask(self) -> None:
-        """In the order of the file, whatever is merged with what: a disk likes it best."""
+        """Small pieces of a merge are put in the order of the file here."""
         parts = [part for chunk in islice(self._later, ASKED_AT_ONCE) for part in chunk.fragments]
         for part in sorted(parts, key=lambda part: (part.shard, part.file_offset)):
             self._file.ask(part.shard, part.file_offset, part.span_bytes)

@@ -127,15 +127,18 @@ Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
 }
 
 /// Blocks of 32 columns of one token's gate and up that a worker takes in turn; where they are merged they lie
-/// together.
-std::int64_t UpGate::run_in_turn() const { return up_ ? groups_in_a_run(workspace_, *gate_) / 2 : 1; }
+/// Blocks of 32 columns of one token's gate, and then of its up, that a worker takes in turn.
+std::int64_t UpGate::run_in_turn() const { return groups_in_a_run(workspace_, *gate_) / 2; }
+
+/// The first group of up, where its rows are behind gate's.
+std::int64_t UpGate::first_of_up() const { return up_ ? 0 : gate_->groups_per_half(); }
 
 void UpGate::ask_for_first_of(const Worker& worker, const Routing& routing) const {
   const std::int64_t runs = divided_up(divided_up(params_.n_ff, kBlock), run_in_turn());
   const std::int64_t unit = worker.first_of(runs * static_cast<std::int64_t>(routing.used.size()));
   const auto expert = static_cast<std::size_t>(unit / runs);
   if (expert >= routing.used.size()) return;
-  ask_for_first(*gate_, routing.used[expert].expert, unit % runs * run_in_turn() * 2 * gate_->halves());
+  ask_for_first(*gate_, routing.used[expert].expert, unit % runs * run_in_turn() * 2);
 }
 
 /// Units: an expert's blocks of 32 columns, by its tokens.
@@ -159,28 +162,26 @@ void UpGate::fused(Worker& worker, const Batch& batch, const ExpertSpan& experts
   });
 }
 
-/// `tokens` counts from the expert's first. Merged weights are one block's at a time, which lie together.
+/// `tokens` counts from the expert's first.
 void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, const BlockSpan& blocks,
                         const TokenRange& tokens) const {
-  const std::int64_t halves = up_ ? 1 : 2;
   const std::int64_t group = 2 * blocks.first;
-  const std::int64_t in_half = std::min(2 * (blocks.last - blocks.first), gate_->groups_per_half() - group);
-  std::int64_t groups[Workspace::kMaxRun];
-  std::iota(groups, groups + halves * in_half, halves * group);
-  const std::span<const std::int64_t> all{groups, static_cast<std::size_t>(halves * in_half)};
+  const std::int64_t n = std::min(2 * (blocks.last - blocks.first), gate_->groups_per_half() - group);
   const TokenRange range{inputs_of(workspace_, pairs, batch.tokens == 1).first + tokens.first, tokens.split};
   const std::int64_t stride = tokens.split.tokens * kRows;
   float* sums = workspace_.sums(worker);
-  workspace_.multiply(worker, *gate_, pairs.expert, all, inputs(*gate_, batch), range, sums,
-                      up_ ? up_->stream(pairs.expert, group) : nullptr);
-  if (up_) {
-    workspace_.multiply(worker, *up_, pairs.expert, all, inputs(*up_, batch), range, sums + in_half * stride,
-                        gate_->stream(pairs.expert, group + in_half));
-  }
+  const auto multiply_groups = [&](const Matrix& matrix, std::int64_t first, float* out, const std::uint8_t* after) {
+    std::int64_t groups[Workspace::kMaxRun];
+    std::iota(groups, groups + n, first);
+    workspace_.multiply(worker, matrix, pairs.expert, {groups, static_cast<std::size_t>(n)}, inputs(matrix, batch),
+                        range, out, after);
+  };
+  multiply_groups(*gate_, group, sums, up().stream(pairs.expert, first_of_up() + group));
+  multiply_groups(up(), first_of_up() + group, sums + n * stride, gate_->stream(pairs.expert, group + n));
   GatedBlock gated{};
   gated.gate = sums;
-  gated.up = sums + (up_ ? in_half : 1) * stride;
-  gated.group_stride = halves * stride;
+  gated.up = sums + n * stride;
+  gated.group_stride = stride;
   gated.token_stride = kRows;
   gated.tokens = tokens.split.tokens;
   for (std::int64_t block = blocks.first; block < blocks.last; ++block) {

@@ -67,6 +67,7 @@ class UpGate {
   };
 
   std::int64_t run_in_turn() const;
+  std::int64_t first_of_up() const;
   void ask_for_first_of(const Worker& worker, const Routing& routing) const;
   void quantise(Worker& worker, const Batch& batch) const;
   void pack(Worker& worker, const Batch& batch, const ExpertSpan& experts) const;

@@ -94,11 +94,10 @@ void Matrix::pack_one(std::int64_t row, const std::uint8_t* bytes) {
   pack_row(format_, store_, bytes, extent_.columns / kBlock, group, to.lane);
 }
 
-/// A row asks for a sixteenth of the group that its half continues in. With two halves that is not the one that lies
-/// behind, which the processor would fetch by itself.
+/// A row asks for a sixteenth of the group that is written next.
 void Matrix::ask_for_next(const std::uint8_t* group, int lane) const {
   const std::int64_t share = (store_bytes_ / kRows + 63) / 64 * 64;
-  const std::uint8_t* begin = group + extent_.halves * store_bytes_ + lane * share;
+  const std::uint8_t* begin = group + store_bytes_ + lane * share;
   if (begin + share > memory_.as() + size_) return;
   for (std::int64_t line = 0; line < share; line += 64) __builtin_prefetch(begin + line, 1);
 }
@@ -113,16 +112,16 @@ void Matrix::map(std::span<const std::uint8_t> bytes) {
 
 RowGroup Matrix::group(std::int64_t index) const {
   const std::int64_t height = extent_.rows / extent_.halves;
-  const std::int64_t within = index / extent_.halves * kRows;
+  const std::int64_t within = index % groups_per_half_ * kRows;
   const std::int64_t left = height - within;
-  return {index % extent_.halves * height + within, static_cast<int>(left < kRows ? left : kRows)};
+  return {index / groups_per_half_ * height + within, static_cast<int>(left < kRows ? left : kRows)};
 }
 
 Matrix::Lane Matrix::lane_of(std::int64_t row) const {
   const std::int64_t height = extent_.rows / extent_.halves;
   const std::int64_t half = row / height;
   const std::int64_t within = row % height;
-  return {within / kRows * extent_.halves + half, static_cast<int>(within % kRows)};
+  return {half * groups_per_half_ + within / kRows, static_cast<int>(within % kRows)};
 }
 
 void Matrix::decode_row(std::int64_t expert, std::int64_t row_index, float* out) const {

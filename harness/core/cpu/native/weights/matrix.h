@@ -13,7 +13,7 @@
 namespace harness {
 
 /// A weight's extent: `experts` matrices (1 for a plain one) of `rows` x `columns`. With `halves` 2 a matrix is two of
-/// equal height, one after the other (gate, then up), whose groups of 16 rows are numbered alternately.
+/// equal height, one after the other (gate, then up); no group of 16 rows has rows of both.
 struct Extent {
   std::int64_t experts;
   std::int64_t rows;
