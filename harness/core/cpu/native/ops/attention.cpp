@@ -22,11 +22,8 @@ Attention::Attention(Workspace& workspace, const Weight& sinks, int n_head, floa
   }
   const std::int64_t n_chunks = (kv.positions + kChunk - 1) / kChunk;
   workspace.reserve(Workspace::kProducts, n_chunks * kv.heads * partial_bytes(heads_per_kv_));
-  workspace.reserve_local(2 * partial_bytes(tokens_per_unit_ * heads_per_kv_));
-  if (rounds) {
-    const std::int64_t queries = std::max(kRoundedQueries, heads_per_kv_);
-    workspace.reserve_local(2 * partial_bytes(queries) + RoundedUnit::bytes(cache, queries));
-  }
+  const std::int64_t queries = std::max(rounds ? kRoundedQueries : kQueries, heads_per_kv_);
+  workspace.reserve_local(partial_bytes(queries + kQueries) + (rounds ? RoundedUnit::bytes(cache, queries) : 0));
 }
 
 std::int64_t Attention::partial_bytes(std::int64_t queries) const { return queries * (2 + cache_.value_columns()) * 4; }
@@ -34,6 +31,12 @@ std::int64_t Attention::partial_bytes(std::int64_t queries) const { return queri
 Attention::Partial Attention::partial(std::uint8_t* memory, std::int64_t queries) const {
   auto* floats = reinterpret_cast<float*>(memory);
   return {floats, floats + queries, floats + 2 * queries};
+}
+
+void Attention::place(AttentionChunk& chunk, const Partial& result, std::int64_t query) {
+  chunk.maximum = result.maximum + query;
+  chunk.sum = result.sum + query;
+  chunk.out = result.out + query * chunk.value_columns;
 }
 
 /// The first position that `position` sees.
@@ -97,16 +100,16 @@ AttentionChunk Attention::chunk_of(std::int64_t kv_head, std::int64_t chunk) con
           .out = nullptr};
 }
 
-/// The queries of one KV head and some tokens against one chunk: kernel(chunk, number of its first query).
-template <class Kernel>
+/// The queries of one KV head and some tokens against one chunk, a few at a time: take(chunk, number of the first),
+/// with no place for results yet.
+template <class Take>
 void Attention::attend(std::int64_t kv_head, std::int64_t chunk, std::int64_t position, std::int64_t token,
-                       std::int64_t tokens, const Partial& result, const Kernel& kernel) const {
+                       std::int64_t tokens, const Take& take) const {
   const KvExtent& kv = cache_.extent();
   AttentionChunk c = chunk_of(kv_head, chunk);
-  constexpr std::int64_t kBatch = 64;
-  const float* query[kBatch];
-  std::int32_t first[kBatch];
-  std::int32_t last[kBatch];
+  const float* query[kQueries];
+  std::int32_t first[kQueries];
+  std::int32_t last[kQueries];
   c.query = query;
   c.first = first;
   c.last = last;
@@ -115,10 +118,7 @@ void Attention::attend(std::int64_t kv_head, std::int64_t chunk, std::int64_t po
   const auto flush = [&] {
     if (n == 0) return;
     c.queries = n;
-    c.maximum = result.maximum + done;
-    c.sum = result.sum + done;
-    c.out = result.out + done * c.value_columns;
-    kernel(c, done);
+    take(c, done);
     done += n;
     n = 0;
   };
@@ -128,7 +128,7 @@ void Attention::attend(std::int64_t kv_head, std::int64_t chunk, std::int64_t po
       query[n] = q_.row(t) + (kv_head * heads_per_kv_ + head) * kv.head_dim;
       first[n] = first_seen(at, chunk);
       last[n] = last_seen(at, chunk);
-      if (++n == kBatch) flush();
+      if (++n == kQueries) flush();
     }
   }
   flush();
@@ -146,27 +146,16 @@ RoundedUnit Attention::rounded_unit(std::uint8_t* memory, std::int64_t kv_head, 
   return unit;
 }
 
-/// As `attend`, by rounded numbers; `token` is number `from` of the unit's.
-void Attention::attend_rounded(const RoundedUnit& unit, std::int64_t from, std::int64_t kv_head, std::int64_t chunk,
-                               std::int64_t position, std::int64_t token, std::int64_t tokens,
-                               const Partial& result) const {
-  unit.round_chunk(chunk_of(kv_head, chunk), first_seen(position + token, chunk),
-                   last_seen(position + token + tokens - 1, chunk));
-  attend(kv_head, chunk, position, token, tokens, result, [&](const AttentionChunk& c, std::int64_t query) {
-    workspace_.kernels().attend_rounded(c, unit.from(from * heads_per_kv_ + query));
-  });
-}
-
 void Attention::run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, std::int64_t token,
                            std::int64_t tokens, bool rounded) const {
   const std::int64_t queries = tokens * heads_per_kv_;
   std::uint8_t* memory = workspace_.local(worker);
   const Partial total = partial(memory, queries);
-  const Partial later = partial(memory + partial_bytes(queries), queries);
+  const Partial later = partial(memory + partial_bytes(queries), kQueries);
   const Span span = chunks(position + token, position + token + tokens - 1);
   for (std::int64_t query = 0; query < queries; ++query) total.sum[query] = 0.0F;
   std::optional<RoundedUnit> unit;
-  if (rounded) unit = rounded_unit(memory + 2 * partial_bytes(queries), kv_head, token, tokens);
+  if (rounded) unit = rounded_unit(memory + partial_bytes(queries + kQueries), kv_head, token, tokens);
   for (std::int64_t chunk = span.first; chunk < span.last; ++chunk) {
     // Tokens that see nothing of this chunk are at one end: those before it, and those whose window is past it.
     std::int64_t from = std::max<std::int64_t>(0, chunk * kChunk - position - token);
@@ -176,33 +165,37 @@ void Attention::run_tokens(const Worker& worker, std::int64_t kv_head, std::int6
     }
     if (from >= to) continue;
     if (unit) {
-      attend_rounded(*unit, from, kv_head, chunk, position, token + from, to - from, later);
-    } else {
-      attend(kv_head, chunk, position, token + from, to - from, later,
-             [&](const AttentionChunk& c, std::int64_t) { workspace_.kernels().attend(c); });
+      unit->round_chunk(chunk_of(kv_head, chunk), first_seen(position + token + from, chunk),
+                        last_seen(position + token + to - 1, chunk));
     }
-    for (std::int64_t query = from * heads_per_kv_; query < to * heads_per_kv_; ++query) {
-      const std::int64_t at = query - from * heads_per_kv_;
-      merge({total.maximum + query, total.sum + query, total.out + query * cache_.value_columns()},
-            {later.maximum + at, later.sum + at, later.out + at * cache_.value_columns()}, 0);
-    }
+    attend(kv_head, chunk, position, token + from, to - from, [&](AttentionChunk& c, std::int64_t done) {
+      const std::int64_t query = from * heads_per_kv_ + done;
+      place(c, later, 0);
+      if (unit) {
+        workspace_.kernels().attend_rounded(c, unit->from(query));
+      } else {
+        workspace_.kernels().attend(c);
+      }
+      for (std::int64_t i = 0; i < c.queries; ++i) merge(total, query + i, later, i);
+    });
   }
   finish(total, kv_head, token, tokens);
 }
 
-/// Adds a chunk's result to the earlier ones'; a sum of zero says there is none yet.
-void Attention::merge(const Partial& earlier, const Partial& later, std::int64_t query) const {
+/// Adds a query's result of one chunk to that of the earlier ones; a sum of zero says there is none yet.
+void Attention::merge(const Partial& earlier, std::int64_t query, const Partial& later,
+                      std::int64_t later_query) const {
   const std::int64_t columns = cache_.value_columns();
   float* out = earlier.out + query * columns;
-  const float* later_out = later.out + query * columns;
+  const float* later_out = later.out + later_query * columns;
   if (earlier.sum[query] == 0.0F) {
-    earlier.maximum[query] = later.maximum[query];
-    earlier.sum[query] = later.sum[query];
+    earlier.maximum[query] = later.maximum[later_query];
+    earlier.sum[query] = later.sum[later_query];
     std::copy(later_out, later_out + columns, out);
     return;
   }
-  workspace_.kernels().merge(earlier.maximum + query, earlier.sum + query, out, later.maximum[query], later.sum[query],
-                             later_out, columns);
+  workspace_.kernels().merge(earlier.maximum + query, earlier.sum + query, out, later.maximum[later_query],
+                             later.sum[later_query], later_out, columns);
 }
 
 void Attention::finish(const Partial& result, std::int64_t kv_head, std::int64_t token, std::int64_t tokens) const {
@@ -226,13 +219,15 @@ void Attention::run_one(Worker& worker, std::int64_t position, std::int64_t toke
   worker.for_each(kv_heads * n_chunks, [&](std::int64_t unit) {
     const std::int64_t chunk = unit % n_chunks;
     const std::int64_t kv_head = unit / n_chunks;
-    attend(kv_head, span.first + chunk, position - token, token, 1, result(kv_head, chunk),
-           [&](const AttentionChunk& c, std::int64_t) { workspace_.kernels().attend(c); });
+    attend(kv_head, span.first + chunk, position - token, token, 1, [&](AttentionChunk& c, std::int64_t query) {
+      place(c, result(kv_head, chunk), query);
+      workspace_.kernels().attend(c);
+    });
   });
   worker.for_each(kv_heads, [&](std::int64_t kv_head) {
     const Partial total = result(kv_head, 0);
     for (std::int64_t chunk = 1; chunk < n_chunks; ++chunk) {
-      for (std::int64_t query = 0; query < heads_per_kv_; ++query) merge(total, result(kv_head, chunk), query);
+      for (std::int64_t query = 0; query < heads_per_kv_; ++query) merge(total, query, result(kv_head, chunk), query);
     }
     finish(total, kv_head, token, 1);
   });

@@ -31,25 +31,24 @@ class Attention final : public Op {
   Span chunks(std::int64_t first_position, std::int64_t last_position) const;
   Partial partial(std::uint8_t* memory, std::int64_t queries) const;
   std::int64_t partial_bytes(std::int64_t queries) const;
+  static void place(AttentionChunk& chunk, const Partial& result, std::int64_t query);
   std::int64_t oldest(std::int64_t position) const;
   int first_seen(std::int64_t position, std::int64_t chunk) const;
   static int last_seen(std::int64_t position, std::int64_t chunk);
   std::int64_t tokens_at_once(std::int64_t tokens, bool rounded) const;
   AttentionChunk chunk_of(std::int64_t kv_head, std::int64_t chunk) const;
-  template <class Kernel>
+  template <class Take>
   void attend(std::int64_t kv_head, std::int64_t chunk, std::int64_t position, std::int64_t token, std::int64_t tokens,
-              const Partial& result, const Kernel& kernel) const;
+              const Take& take) const;
   RoundedUnit rounded_unit(std::uint8_t* memory, std::int64_t kv_head, std::int64_t token, std::int64_t tokens) const;
-  void attend_rounded(const RoundedUnit& unit, std::int64_t from, std::int64_t kv_head, std::int64_t chunk,
-                      std::int64_t position, std::int64_t token, std::int64_t tokens, const Partial& result) const;
   void run_one(Worker& worker, std::int64_t position, std::int64_t token);
   void run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, std::int64_t token,
                   std::int64_t tokens, bool rounded) const;
-  void merge(const Partial& earlier, const Partial& later, std::int64_t query) const;
+  void merge(const Partial& earlier, std::int64_t query, const Partial& later, std::int64_t later_query) const;
   void finish(const Partial& result, std::int64_t kv_head, std::int64_t token, std::int64_t tokens) const;
 
-  static constexpr std::int64_t kQueries = 64;          // tokens x heads that one unit aims at
-  static constexpr std::int64_t kRoundedQueries = 256;  // the same where every unit rounds all keys
+  static constexpr std::int64_t kQueries = 64;  // tokens x heads that one unit aims at, and a kernel is called for
+  static constexpr std::int64_t kRoundedQueries = 384;  // the same where every unit rounds all keys
   static constexpr std::int64_t kUnitsPerWorker = 4;    // below which fewer than these will do
 
   Workspace& workspace_;
