@@ -21,8 +21,9 @@ class Options:
     `override_tensor` holds (regular expression over tensor names, device); `n_cpu_moe` counts layers from the end that
     `n_cpu_moe_from` names. `expert_copy` says from how many tokens of a ubatch on a GPU multiplies experts that lie on
     a CPU, copying those it needs; "auto" measures from where that pays. `reduce_type` is what partial sums are rounded
-    to on their way between devices. `flash_attn` lets attention over several tokens round queries and shares to f16,
-    which CUDA devices make use of; all others are exact either way. `layers` keeps the first N layers only. `ubatch`
+    to on their way between devices. `flash_attn` lets attention over several tokens round what it multiplies: CUDA
+    devices round queries and shares to f16, CPUs queries, keys, values and shares to int16; the reference is exact
+    either way. `layers` keeps the first N layers only. `ubatch`
     and `n_ctx` are in tokens.
     """
 

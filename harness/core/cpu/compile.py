@@ -105,6 +105,7 @@ class Compiler:
             slot=op.params["slot"],
             n_head=op.params["n_head"],
             scale=op.params["scale"],
+            rounds=op.params["flash"],
             q=self.place(op.inputs[0]),
             a=self.place(op.outputs[0]),
         )

@@ -14,7 +14,7 @@ qkv           (h)             -> q        weights: q,k,v | qkv | qk,v  [q_norm k
               bias, then per-head RMS norm of q and k, then RoPE; K and V go to KV slot `slot` as f16
 attention     (q)             -> a        weights: [sinks]
                                           params: slot, n_head, n_head_kv, head_dim, head_dim_v, scale, window,
-                                                  flash (whether f16 products are good enough for several tokens)
+                                                  flash (whether several tokens may be attended to by rounded numbers)
               window 0 = none; window w: position p sees p-w+1 .. p
 attn_out      (a[, x])        -> x'       weights: o [o_bias]                 (adds x where given)
 route         (h)             -> routing  weights: router [router_bias]       params: n_expert, top_k, gating

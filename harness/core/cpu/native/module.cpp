@@ -90,8 +90,8 @@ class Context {
     program_.add<Qkv>(program_.workspace(), std::move(found), q_norm, k_norm, QkvParams{n_head, eps, kind, table},
                       program_.cache(slot), at(h), at(q));
   }
-  void attention(const Weight& sinks, std::size_t slot, int n_head, float scale, At q, At a) {
-    program_.add<Attention>(program_.workspace(), sinks, n_head, scale, program_.cache(slot), at(q), at(a));
+  void attention(const Weight& sinks, std::size_t slot, int n_head, float scale, bool rounds, At q, At a) {
+    program_.add<Attention>(program_.workspace(), sinks, n_head, scale, rounds, program_.cache(slot), at(q), at(a));
   }
   void linear(Weight weight, const Weight& bias, At x, std::optional<At> residual, At y) {
     program_.add<Linear>(program_.workspace(), std::move(weight), bias, at(x), maybe(residual), at(y));
@@ -339,7 +339,7 @@ void bind(nb::module_& m) {
            nb::arg("k_norm").none(), nb::arg("slot"), nb::arg("n_head"), nb::arg("eps"), nb::arg("rope"),
            nb::arg("rope_table"), nb::arg("h"), nb::arg("q"))
       .def("attention", &Context::attention, nb::kw_only(), nb::arg("sinks").none(), nb::arg("slot"), nb::arg("n_head"),
-           nb::arg("scale"), nb::arg("q"), nb::arg("a"))
+           nb::arg("scale"), nb::arg("rounds"), nb::arg("q"), nb::arg("a"))
       .def("linear", &Context::linear, nb::kw_only(), nb::arg("weight"), nb::arg("bias").none(), nb::arg("x"),
            nb::arg("residual").none(), nb::arg("y"))
       .def("route", &Context::route, nb::kw_only(), nb::arg("router"), nb::arg("bias").none(), nb::arg("top_k"),

@@ -153,7 +153,7 @@ void run_program(Chance& chance) {
     const Value q = program.value(2, q_columns);
     const Value a = program.value(3, q_columns);
     program.add<Qkv>(program.workspace(), std::move(projections), Weight{}, Weight{}, params, cache, h, q);
-    program.add<Attention>(program.workspace(), Weight{}, static_cast<int>(heads * groups), 0.1F, cache, q, a);
+    program.add<Attention>(program.workspace(), Weight{}, static_cast<int>(heads * groups), 0.1F, chance.one_in(2), cache, q, a);
     program.add<Linear>(program.workspace(), made(out, {1, width, q_columns, 1}), Weight{}, a, x, x);
   }
   const bool merged = chance.one_in(2);

@@ -15,6 +15,10 @@ constexpr int kTileTokens = 6;
 constexpr int kQueries = 4;
 constexpr int kKeyTiles = 1;
 constexpr int kValueVectors = 1;
+constexpr int kExponentials = 1;
+constexpr int kRoundedQueries = 4;
+constexpr int kRoundedKeyTiles = 1;
+constexpr int kRoundedValueVectors = 1;
 
 #include "kernels/table.inc"
 

@@ -15,6 +15,10 @@ constexpr int kTileTokens = 8;
 constexpr int kQueries = 8;
 constexpr int kKeyTiles = 2;
 constexpr int kValueVectors = 2;
+constexpr int kExponentials = 4;
+constexpr int kRoundedQueries = 8;
+constexpr int kRoundedKeyTiles = 2;
+constexpr int kRoundedValueVectors = 2;
 
 #include "kernels/table.inc"
 

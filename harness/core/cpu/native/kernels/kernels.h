@@ -188,6 +188,22 @@ struct AttentionChunk {
   float* out;                 // [queries][value_columns]
 };
 
+/// Numbers that take the place of a chunk's, and of queries, in rounded attention: int16, with a float step for each
+/// key, value and query. Zeros stand behind an odd head_dim.
+///   keys    [16 tiles][pairs of head_dim][16 keys][2 columns]
+///   values  [value_columns / 16][128 pairs of keys][16 columns][2 keys]
+///   query   [queries][rounded_columns(head_dim)]
+struct RoundedChunk {
+  std::int16_t* keys;
+  float* key_steps;
+  std::int16_t* values;
+  float* value_steps;
+  const std::int16_t* query;
+  const float* query_steps;  // the chunk's scale in them
+};
+
+INLINE constexpr std::int64_t rounded_columns(std::int64_t head_dim) { return (head_dim + 15) / 16 * 16; }
+
 struct Kernels {
   const char* name;
   int tile_tokens;
@@ -211,6 +227,12 @@ struct Kernels {
   void (*softmax)(float* x, std::int64_t n);
   void (*sigmoid)(float* x, std::int64_t n);
   void (*attend)(const AttentionChunk& chunk);
+  /// Rounds a query to `codes` and `step`, the latter times `scale`.
+  void (*round_query)(const float* query, int head_dim, float scale, std::int16_t* codes, float* step);
+  /// Rounds the tiles that keys first .. last of a chunk are in.
+  void (*round_chunk)(const AttentionChunk& chunk, int first, int last, const RoundedChunk& rounded);
+  /// As `attend`, with rounded numbers in place of those of `chunk`.
+  void (*attend_rounded)(const AttentionChunk& chunk, const RoundedChunk& rounded);
   /// Adds a later chunk's (maximum, sum, out) to an earlier one's.
   void (*merge)(float* maximum, float* sum, float* out, float later_maximum, float later_sum, const float* later_out,
                 std::int64_t columns);

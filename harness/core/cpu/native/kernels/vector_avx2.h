@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/inline.h"
 #include "kernels/kernels.h"
@@ -19,6 +20,10 @@ struct Lanes16 {
   __m256 a, b;
 };
 struct Ints16 {
+  __m256i a, b;
+};
+/// Sixteen pairs of int16.
+struct Pairs16 {
   __m256i a, b;
 };
 struct Codes {
@@ -68,6 +73,7 @@ INLINE Lanes16 fma(Lanes16 x, Lanes16 y, Lanes16 z) {
 }
 INLINE __m256 absolute(__m256 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x); }
 INLINE Lanes16 absolute(Lanes16 x) { return {absolute(x.a), absolute(x.b)}; }
+INLINE Lanes16 square_root(Lanes16 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 INLINE __m256 power_of_two(__m256 n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
@@ -103,6 +109,36 @@ INLINE void store_int8(std::int8_t* p, Lanes16 x) {
 
 INLINE Ints16 add(Ints16 x, Ints16 y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
 INLINE Lanes16 to_float(Ints16 x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+
+INLINE Pairs16 load_pairs(const std::int16_t* p) {
+  const auto* q = reinterpret_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)};
+}
+INLINE Pairs16 splat_pair(const std::int16_t* p) {
+  std::int32_t both;
+  std::memcpy(&both, p, sizeof both);
+  return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
+}
+INLINE Ints16 add_products(Pairs16 x, Pairs16 y, Ints16 sum) {
+  sum.a = _mm256_add_epi32(sum.a, _mm256_madd_epi16(x.a, y.a));
+  sum.b = _mm256_add_epi32(sum.b, _mm256_madd_epi16(x.b, y.b));
+  asm("" : "+x"(sum.a), "+x"(sum.b));  // as in Dot
+  return sum;
+}
+INLINE __m256i pairs8(__m256 x, __m256 y) {
+  return _mm256_blend_epi16(_mm256_cvtps_epi32(x), _mm256_slli_epi32(_mm256_cvtps_epi32(y), 16), 0xaa);
+}
+INLINE void store_pairs(std::int16_t* p, Lanes16 x, Lanes16 y) {
+  auto* q = reinterpret_cast<__m256i*>(p);
+  _mm256_storeu_si256(q, pairs8(x.a, y.a));
+  _mm256_storeu_si256(q + 1, pairs8(x.b, y.b));
+}
+INLINE void store_int16(std::int16_t* p, Lanes16 x) {
+  const __m256i kept = _mm256_set1_epi32(0xffff);  // so that packing, which saturates, changes nothing
+  const __m256i words = _mm256_packus_epi32(_mm256_and_si256(_mm256_cvtps_epi32(x.a), kept),
+                                            _mm256_and_si256(_mm256_cvtps_epi32(x.b), kept));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+}
 
 INLINE Codes load_codes(const std::uint8_t* p) {
   const auto* q = reinterpret_cast<const __m256i*>(p);

@@ -1,9 +1,11 @@
 // Vectors of AVX-512 (F, BW, VL, VNNI). Sixteen lanes are one register; eight are an AVX one.
 // vpdpbusd sums four unsigned x signed products in int32 without saturation, so every format takes the same path.
+// vpdpwssd does the same for two int16 products.
 #pragma once
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/inline.h"
 #include "kernels/kernels.h"
@@ -17,6 +19,10 @@ struct Lanes16 {
   __m512 v;
 };
 struct Ints16 {
+  __m512i v;
+};
+/// Sixteen pairs of int16.
+struct Pairs16 {
   __m512i v;
 };
 struct Codes {
@@ -60,6 +66,7 @@ HARNESS_BINARY(min)
 INLINE Lanes8 fma(Lanes8 x, Lanes8 y, Lanes8 z) { return {_mm256_fmadd_ps(x.v, y.v, z.v)}; }
 INLINE Lanes16 fma(Lanes16 x, Lanes16 y, Lanes16 z) { return {_mm512_fmadd_ps(x.v, y.v, z.v)}; }
 INLINE Lanes16 absolute(Lanes16 x) { return {_mm512_abs_ps(x.v)}; }
+INLINE Lanes16 square_root(Lanes16 x) { return {_mm512_sqrt_ps(x.v)}; }
 INLINE Lanes16 power_of_two(Lanes16 n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23))};
@@ -89,6 +96,25 @@ INLINE void store_int8(std::int8_t* p, Lanes16 x) {
 
 INLINE Ints16 add(Ints16 x, Ints16 y) { return {_mm512_add_epi32(x.v, y.v)}; }
 INLINE Lanes16 to_float(Ints16 x) { return {_mm512_cvtepi32_ps(x.v)}; }
+
+INLINE Pairs16 load_pairs(const std::int16_t* p) { return {_mm512_loadu_si512(p)}; }
+INLINE Pairs16 splat_pair(const std::int16_t* p) {
+  std::int32_t both;
+  std::memcpy(&both, p, sizeof both);
+  return {_mm512_set1_epi32(both)};
+}
+INLINE Ints16 add_products(Pairs16 x, Pairs16 y, Ints16 sum) {
+  sum.v = _mm512_dpwssd_epi32(sum.v, x.v, y.v);
+  asm("" : "+v"(sum.v));  // keeps the compiler from peeling a loop's first step, whose sums it would copy and spill
+  return sum;
+}
+INLINE void store_pairs(std::int16_t* p, Lanes16 x, Lanes16 y) {
+  const __m512i second = _mm512_slli_epi32(_mm512_cvtps_epi32(y.v), 16);
+  _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xaaaaaaaaU, _mm512_cvtps_epi32(x.v), second));
+}
+INLINE void store_int16(std::int16_t* p, Lanes16 x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(x.v)));
+}
 
 INLINE Codes load_codes(const std::uint8_t* p) { return {_mm512_load_si512(p)}; }
 

@@ -19,6 +19,10 @@ using Lanes16 = Lanes<16>;
 struct Ints16 {
   std::int32_t v[16];
 };
+/// Sixteen pairs of int16.
+struct Pairs16 {
+  std::int16_t v[32];
+};
 struct Codes {
   std::uint8_t v[64];
 };
@@ -79,6 +83,9 @@ template <int N>
 Lanes<N> absolute(Lanes<N> a) {
   return each<N>([&](int i) { return std::fabs(a.v[i]); });
 }
+inline Lanes16 square_root(Lanes16 a) {
+  return each<16>([&](int i) { return std::sqrt(a.v[i]); });
+}
 /// 2^n for whole n in -126 .. 127; some number where n is NaN.
 template <int N>
 Lanes<N> power_of_two(Lanes<N> n) {
@@ -121,6 +128,39 @@ inline Ints16 add(Ints16 a, Ints16 b) {
 }
 inline Lanes16 to_float(Ints16 a) {
   return each<16>([&](int i) { return static_cast<float>(a.v[i]); });
+}
+
+inline Pairs16 load_pairs(const std::int16_t* p) {
+  Pairs16 out;
+  std::memcpy(out.v, p, sizeof out.v);
+  return out;
+}
+/// The pair at p in every lane.
+inline Pairs16 splat_pair(const std::int16_t* p) {
+  Pairs16 out;
+  for (int i = 0; i < 32; ++i) out.v[i] = p[i % 2];
+  return out;
+}
+/// Each lane's two products, added to its sum; whoever makes the codes sees to it that sums fit.
+inline Ints16 add_products(Pairs16 a, Pairs16 b, Ints16 sum) {
+  for (int i = 0; i < 32; ++i) sum.v[i / 2] += a.v[i] * b.v[i];
+  return sum;
+}
+/// Rounded to a whole number, half to even; 0 for what is no number or beyond int32.
+inline std::int16_t to_int16(float x) {
+  const float whole = std::nearbyintf(x);
+  return whole >= -0x1p31F && whole < 0x1p31F ? static_cast<std::int16_t>(static_cast<std::int32_t>(whole))
+                                              : std::int16_t{0};
+}
+/// Rounded numbers of `a` and `b`, lane by lane in turn.
+inline void store_pairs(std::int16_t* p, Lanes16 a, Lanes16 b) {
+  for (int i = 0; i < 16; ++i) {
+    p[2 * i] = to_int16(a.v[i]);
+    p[2 * i + 1] = to_int16(b.v[i]);
+  }
+}
+inline void store_int16(std::int16_t* p, Lanes16 a) {
+  for (int i = 0; i < 16; ++i) p[i] = to_int16(a.v[i]);
 }
 
 inline Codes load_codes(const std::uint8_t* p) {
