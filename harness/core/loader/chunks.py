@@ -67,9 +67,9 @@ def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
 
 def _spans(tensor: StoredTensor, most: int) -> Iterator[tuple[int, int]]:
     """First row and number of rows of every chunk, of at most `most` rows."""
-    stretches = [tensor.n_rows]
-    if all(piece.n_bytes >= most * tensor.row_bytes for piece in tensor.pieces):
-        stretches = [piece.n_bytes // tensor.row_bytes for piece in tensor.pieces]
+    pieces = [divmod(piece.n_bytes, tensor.row_bytes) for piece in tensor.pieces]
+    large = all(n_rows >= most and not rest for n_rows, rest in pieces)
+    stretches = [n_rows for n_rows, _ in pieces] if large else [tensor.n_rows]
     begin = 0
     for n_rows in stretches:
         even = -(-n_rows // -(-n_rows // most))

@@ -212,17 +212,27 @@ def test_what_is_read_was_asked_for_and_little_else(made: Any, monkeypatch: pyte
     assert 0 < max(ahead) <= 2 * ASKED_AT_ONCE + n_readers()
 
 
-def test_a_merged_tensors_memory_is_filled_front_to_back(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gate rows first and up rows later would bring it into the caches twice."""
-    placed: list[int] = []
+def test_merged_experts_are_read_as_they_come_in_the_file(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[int, int]] = []
+    read_into = GgufFile.read_into
 
-    class InOrder(Recorder):
+    def reading(file: GgufFile, shard: int, offset: int, out: NDArray[np.uint8]) -> None:
+        read.append((shard, offset))
+        read_into(file, shard, offset, out)
+
+    monkeypatch.setattr(GgufFile, "read_into", reading)
+    monkeypatch.setattr("harness.core.loader.stream.n_readers", lambda: 1)
+    placed: list[int] = []
+    where: list[tuple[int, int]] = []
+
+    class Listening(Recorder):
         def place(self, tensor: StoredTensor, first_row: int, rows: NDArray[np.uint8]) -> None:
             super().place(tensor, first_row, rows)
             if tensor.name == "blk.0.ffn_gate_up_exps.weight":
                 placed.append(first_row)
+                where.append(read[-1])
 
-    monkeypatch.setattr("harness.core.loader.stream.n_readers", lambda: 1)
-    load(made("tiny-gpt-oss"), MERGED, InOrder(), chunk_bytes=1 << 14)
-    assert len(placed) > 16
-    assert placed == sorted(placed)
+    load(made("tiny-gpt-oss"), MERGED, Listening(), chunk_bytes=1 << 14)
+    assert len(placed) > 16, "every expert has chunks of its own"
+    assert placed != sorted(placed), "all of gate before all of up"
+    assert where == sorted(where)
