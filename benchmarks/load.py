@@ -3,15 +3,17 @@
 Every way has a process that stays: asked for a load, it frees the one before, has the file put into the page cache or
 dropped from it (mincore has to agree), and loads anew. So memory is filled that was used a moment ago: a virtual
 machine may have to get memory that was free for longer from its host, which takes ten times as long as loading into it
-and says nothing about a loader. Within a round every way has one turn, in rotated order, so that ratios are paired;
-they are medians of pairwise means (Hodges-Lehmann) with Wilcoxon's 95 % interval, because such memory still turns up
-now and then and triples a load. A first round warms up and does not count.
+and says nothing about a loader. Within a round every way has one turn, in rotated order, so that ratios are paired.
+Processes differ for as long as they live, and the one that starts first gets the better memory: 3 % here. So there are
+several sittings with fresh processes, every second one started in the opposite order; the median of a sitting's ratios
+is one observation, and intervals are Student's 95 % over sittings. A sitting's first round warms up and does not count.
 
-    python benchmarks/load.py --config configs/load.yaml --rounds 20
+    python benchmarks/load.py --config configs/load.yaml --sittings 12 --rounds 8
 """
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -23,14 +25,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self, cast
 
-import numpy as np
-from scipy.stats import norm
-
 from harness.config import expand, load_config
 from harness.engines.registry import build
 from harness.records.case import Case
 from harness.runner.pagecache import State, bring_about
 from harness.runner.prepare import with_file
+from harness.stats.interval import mean_interval
 
 READ = "plain read"
 READ_BYTES = 8 << 20
@@ -46,6 +46,9 @@ class Load:
     phase_ns: Mapping[str, int]
 
 
+Round = dict[str, Load]
+
+
 def main() -> int:
     asked = parsed()
     cases, names = cases_of(asked.config, asked.overrides)
@@ -54,22 +57,27 @@ def main() -> int:
         serve(reader(path) if asked.child < 0 else loader(cases[asked.child]))
         return 0
     ways = {READ: -1} | {name: index for index, name in enumerate(names) if name in asked.ways or not asked.ways}
-    with ExitStack() as ended:
-        children = {
-            name: ended.enter_context(Child(asked.config, asked.overrides, number)) for name, number in ways.items()
-        }
-        for temperature in asked.temperatures:
-            rounds = [one_round(children, temperature, turn) for turn in range(-1, asked.rounds)][1:]
-            print(f"\n**{temperature}**, {len(rounds)} rounds\n")
-            print(table(rounds, Path(path).stat().st_size), flush=True)
+    for temperature in asked.temperatures:
+        sittings = [sitting(asked, ways, temperature, reverse=bool(n % 2)) for n in range(asked.sittings)]
+        print(f"\n**{temperature}**, {asked.sittings} sittings of {asked.rounds} rounds\n")
+        print(table(sittings, Path(path).stat().st_size), flush=True)
     return 0
+
+
+def sitting(asked: argparse.Namespace, ways: Mapping[str, int], temperature: str, *, reverse: bool) -> list[Round]:
+    """Rounds in fresh processes, a way each."""
+    with ExitStack() as ended:
+        started = sorted(ways.items(), key=lambda way: way[1], reverse=reverse)
+        children = {name: ended.enter_context(Child(asked.config, asked.overrides, n)) for name, n in started}
+        return [one_round(children, temperature, turn) for turn in range(-1, asked.rounds)][1:]
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/load.yaml"))
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--sittings", type=int, default=12, help="at least two")
+    parser.add_argument("--rounds", type=int, default=8, help="of each sitting")
     parser.add_argument("--temperatures", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
     parser.add_argument("--ways", nargs="+", default=[], help="such as core, 'core merged', 'ik_wheel -rtr'")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
@@ -118,7 +126,7 @@ class Child:
         self._process.wait()
 
 
-def one_round(children: Mapping[str, Child], temperature: str, turn: int) -> dict[str, Load]:
+def one_round(children: Mapping[str, Child], temperature: str, turn: int) -> Round:
     """Every way once, beginning with another one each time."""
     names = list(children)
     first = turn % len(names)
@@ -175,14 +183,14 @@ def peak_bytes() -> int:
     return int(line.split()[1]) * 1024
 
 
-def table(rounds: Sequence[Mapping[str, Load]], n_bytes: int) -> str:
+def table(sittings: Sequence[Sequence[Round]], n_bytes: int) -> str:
     """Markdown: medians; ratios to the plain read and to the core without the merge, paired by round."""
-    names = list(rounds[0])
+    rounds = [one for found in sittings for one in found]
     lines = [
         "| way | s | GB/s | peak GiB | phases, s | / plain read | / core |",
         "| --- | --: | --: | --: | --- | --- | --- |",
     ]
-    for name in sorted(names, key=lambda name: (name != READ, name)):
+    for name in sorted(rounds[0], key=lambda name: (name != READ, name)):
         loads = [one[name] for one in rounds]
         seconds = statistics.median(one.total_ns for one in loads) / 1e9
         peak = max(one.peak_bytes for one in loads) / 2**30
@@ -191,22 +199,18 @@ def table(rounds: Sequence[Mapping[str, Load]], n_bytes: int) -> str:
             for phase in loads[0].phase_ns
             if statistics.median(one.phase_ns[phase] for one in loads) > 5e6
         )
-        ratios = " | ".join(
-            interval([one[name].total_ns / one[other].total_ns for one in rounds]) if other in names else ""
-            for other in (READ, BASE)
-        )
+        ratios = " | ".join(ratio(sittings, name, other) if other in rounds[0] else "" for other in (READ, BASE))
         lines.append(f"| {name} | {seconds:.2f} | {n_bytes / seconds / 1e9:.2f} | {peak:.2f} | {phases} | {ratios} |")
     return "\n".join(lines)
 
 
-def interval(ratios: Sequence[float]) -> str:
-    """The Hodges-Lehmann estimate of their centre on the log scale, with Wilcoxon's 95 % interval."""
-    logs, n = np.log(ratios), len(ratios)
-    means = np.sort(((logs[:, None] + logs) / 2)[np.triu_indices(n)])
-    spread = float(norm.ppf(0.975)) * (n * (n + 1) * (2 * n + 1) / 24) ** 0.5
-    cut = max(0, int(n * (n + 1) / 4 - spread))
-    low, middle, high = np.exp([means[cut], np.median(means), means[-1 - cut]])
-    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
+def ratio(sittings: Sequence[Sequence[Round]], name: str, other: str) -> str:
+    """Of times, with its interval over sittings."""
+    logs = [
+        statistics.median(math.log(one[name].total_ns / one[other].total_ns) for one in rounds) for rounds in sittings
+    ]
+    found = mean_interval(logs)
+    return f"{math.exp(found.mean):.3f} [{math.exp(found.low):.3f}, {math.exp(found.high):.3f}]"
 
 
 if __name__ == "__main__":

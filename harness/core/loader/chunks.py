@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from harness.core.plan.types import Piece, StoredTensor
 
-CHUNK_BYTES = 2 << 20
-"""What caches still hold when the bytes that were read are placed; larger chunks are fetched from memory again."""
+CHUNK_BYTES = 9 << 18
+"""What caches still hold when the bytes that were read are placed; larger chunks are fetched from memory again. Smaller
+ones have two readers begin the same huge page more often, which the system then clears twice."""
 ROW_MULTIPLE = 32
 
 
