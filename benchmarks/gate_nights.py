@@ -73,18 +73,21 @@ def measure(asked: Asked, expansion: Expansion) -> None:
         for night in range(asked.baseline + asked.nights):
             there = nights_of(asked.results)
             run = there[night] if night < len(there) else session(asked.results, expansion, night)
-            if night >= asked.baseline and not any(
-                rerun_of(p.parent) == run.name for p in asked.results.glob(f"*/{INFO}")
-            ):
+            done = sum(rerun_of(info.parent) == run.name for info in asked.results.glob(f"*/{INFO}"))
+            if night >= asked.baseline and done < asked.reruns:
                 index.sync(asked.results)
-                in_turns(asked, expansion, gather(index, asked.results, Repository(asked.results), run.name), night)
+                evidence = gather(index, asked.results, Repository(asked.results), run.name)
+                in_turns(asked, expansion, evidence, night, done)
             print(f"night {night + 1}: {run.name}", file=sys.stderr, flush=True)
     finally:
         index.close()
 
 
-def in_turns(asked: Asked, expansion: Expansion, evidence: Evidence, night: int) -> None:
-    """What is suspected of the night, as it is or with the planted slowdown, beside the baseline's build: this one."""
+def in_turns(asked: Asked, expansion: Expansion, evidence: Evidence, night: int, done: int) -> None:
+    """What is suspected of the night, as it is or with the planted slowdown, beside the baseline's build: this one.
+
+    `done`: how often it was measured so already.
+    """
     rules, tonight = Rules(reruns=asked.reruns), suite(evidence)
     slowed = slowed_series(evidence, expansion.cases[night % len(expansion.cases)])
     wanted = [again(judged, rules) for judged in (tonight, slow_down(tonight, slowed, math.log1p(asked.planted)))]
@@ -95,7 +98,7 @@ def in_turns(asked: Asked, expansion: Expansion, evidence: Evidence, night: int)
     note = Note(RERUN_NOTE, evidence.run.run)
     both = replace(expansion, name=f"{expansion.name}-again", cases=in_both(cases, builds), notes=(note,))
     pythons = dict.fromkeys(builds.values(), sys.executable)
-    for _ in range(asked.reruns if cases else 0):
+    for _ in range(asked.reruns - done if cases else 0):
         run = measure_in_both(both, pythons, asked.results, ("harness", "gate"), Silent()).run_dir
         dated(run, night, hour=4)
 
