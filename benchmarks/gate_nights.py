@@ -3,8 +3,8 @@
 Every night is a real run. The first nights are the baseline; each of the others is judged by the nights before it, as
 it is and with one case slower by a planted factor, case by case in turn. What either judgement suspects really takes
 turns with the baseline's build, as `harness gate --baseline-build` has it: the build is this one, as no code changed,
-and a planted slowdown is in tonight's half of the pairs. The same suspects are also judged by fresh sessions alone,
-without the baseline's build. Stopped, it goes on where it was.
+and a planted slowdown is in tonight's half of the pairs. The same nights are also judged without those pairs, mostly
+by their first sessions. Stopped, it goes on where it was.
 
     python benchmarks/gate_nights.py --results nights --config configs/smoke.yaml
 
@@ -231,7 +231,10 @@ def told(
 
 
 def summary(asked: Asked, lines: Sequence[dict[str, Any]]) -> int:
-    for how, part in (("in turns with the baseline's build", lambda of: of), ("alone", lambda of: of["alone"])):
+    for how, part in (
+        ("in turns with the baseline's build", lambda of: of),
+        ("without the pairs", lambda of: of["alone"]),
+    ):
         alarms = sum(bool(part(line)["slower"]) for line in lines)
         unsure = sum(bool(part(line)["cannot_tell"]) for line in lines)
         found = sum(part(line["planted"])["found"] for line in lines)
