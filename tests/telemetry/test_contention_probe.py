@@ -118,10 +118,14 @@ def test_a_real_foreign_process_is_noticed_and_named() -> None:
         start = probe.edge()
         time.sleep(0.4)
         found = probe.between(start, probe.edge())
-        named = culprits((os.getpid(),))
+        named: set[int] = set()
+        for _ in range(20):  # where many are busy, one of them may get no core for as long as a look takes
+            named |= {culprit.pid for culprit in culprits((os.getpid(),))}
+            if busy.pid in named:
+                break
     finally:
         busy.kill()
         busy.wait()
     assert probe.disturbance(found, 400_000_000)
-    assert busy.pid in {culprit.pid for culprit in named}
-    assert os.getpid() not in {culprit.pid for culprit in named}
+    assert busy.pid in named
+    assert os.getpid() not in named
