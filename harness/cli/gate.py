@@ -11,7 +11,7 @@ from harness.cli.failure import INTERRUPTED
 from harness.cli.gate_output import Form, exit_of, show, write
 from harness.cli.index_access import HERE, Database, Repo, open_results
 from harness.cli.talk import say
-from harness.errors import ConfigError
+from harness.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from harness.cli.evidence import Evidence
@@ -121,7 +121,6 @@ def _look_again(evidence: "Evidence", wanted: "Again", case: _Case) -> bool:
     """Give every suspect its fresh sessions, where that is possible. False if interrupted."""
     from harness.cli.evidence import reruns  # noqa: PLC0415
     from harness.cli.rerun import measure_again, obstacle  # noqa: PLC0415
-    from harness.errors import RunError  # noqa: PLC0415
     from harness.store.runs import read_run  # noqa: PLC0415
 
     done = reruns(evidence)
