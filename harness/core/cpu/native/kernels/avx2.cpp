@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "kernels/ahead.h"
 #include "kernels/store.h"
 #include "kernels/vector_avx2.h"
 
