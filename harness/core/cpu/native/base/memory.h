@@ -1,34 +1,31 @@
 // Memory of weights, caches and scratch.
-// Every block begins on a 64-byte border (2 MiB for large ones, with huge pages asked for) and is zero at first.
+// Every block begins on a page of its own and is zero at first. All lie on huge pages where the system gives them:
+// large blocks on their own, smaller ones side by side, since a processor's prefetching ends where a page does.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace harness {
 
-/// Owns one anonymous mapping. Throws std::bad_alloc where the system has no memory.
+/// Owns a block of memory. Throws std::bad_alloc where the system has none.
 class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t bytes);
-  Buffer(Buffer&& other) noexcept;
-  Buffer& operator=(Buffer&& other) noexcept;
-  ~Buffer();
+  Buffer(Buffer&&) noexcept = default;
+  Buffer& operator=(Buffer&&) noexcept = default;
 
   std::size_t size() const { return size_; }
 
   template <class T = std::uint8_t>
   T* as() const {
-    return reinterpret_cast<T*>(data_);
+    return reinterpret_cast<T*>(data_.get());
   }
 
  private:
-  void release() noexcept;
-
-  std::uint8_t* data_ = nullptr;
+  std::shared_ptr<std::uint8_t> data_;  // keeps its mapping, which it may share
   std::size_t size_ = 0;
-  void* mapping_ = nullptr;
-  std::size_t mapped_ = 0;
 };
 
 }  // namespace harness
