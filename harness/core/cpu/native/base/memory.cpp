@@ -39,8 +39,8 @@ class Mapping {
   void* start_;
 };
 
-/// Where the next block that is not large goes. A mapping ends with the last block in it; no place is given twice, so
-/// that all of them are zero.
+/// Where the next block that is not large goes. No place is given twice, so that all blocks are zero; one that ends
+/// gives its memory back, and the last one in a mapping the mapping's addresses.
 class SharedPages {
  public:
   std::shared_ptr<std::uint8_t> take(std::size_t bytes) {
@@ -52,7 +52,7 @@ class SharedPages {
       used_ = 0;
     }
     std::uint8_t* at = mapping->data() + std::exchange(used_, used_ + bytes);
-    return {std::move(mapping), at};
+    return {at, [mapping = std::move(mapping), bytes](std::uint8_t* from) { madvise(from, bytes, MADV_DONTNEED); }};
   }
 
  private:
