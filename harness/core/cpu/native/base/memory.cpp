@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kShared = 64 * kHugePage;  // address space; memory is taken as it is touched
-constexpr std::size_t kLarge = kShared / 8;      // from here on what the last huge page wastes is little
+constexpr std::size_t kLarge = kShared / 8;      // from here on the small pages at the end are few
 constexpr std::size_t kTail = kPage;             // kernels may read one vector or prefetch a little beyond the last row
 
 constexpr std::size_t rounded_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
@@ -52,7 +52,10 @@ class SharedPages {
       used_ = 0;
     }
     std::uint8_t* at = mapping->data() + std::exchange(used_, used_ + bytes);
-    return {at, [mapping = std::move(mapping), bytes](std::uint8_t* from) { madvise(from, bytes, MADV_DONTNEED); }};
+    const auto give_back = [mapping = std::move(mapping), bytes](std::uint8_t* from) {
+      (void)madvise(from, bytes, MADV_DONTNEED);
+    };
+    return {at, give_back};
   }
 
  private:
@@ -65,11 +68,12 @@ class SharedPages {
 
 Buffer::Buffer(std::size_t bytes) : size_(bytes) {
   if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  const std::size_t wanted = rounded_up(bytes + kTail, kPage);
   if (bytes < kLarge) {
     static SharedPages shared;
-    data_ = shared.take(rounded_up(bytes + kTail, kPage));
+    data_ = shared.take(wanted);
   } else {
-    auto mapping = std::make_shared<Mapping>(rounded_up(bytes + kTail, kHugePage));
+    auto mapping = std::make_shared<Mapping>(wanted);
     std::uint8_t* at = mapping->data();
     data_ = {std::move(mapping), at};
   }

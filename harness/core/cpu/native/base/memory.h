@@ -1,6 +1,6 @@
 // Memory of weights, caches and scratch.
-// Every block begins on a page of its own and is zero at first. All lie on huge pages where the system gives them:
-// large blocks on their own, smaller ones side by side, since a processor's prefetching ends where a page does.
+// Every block begins on a page of its own and is zero at first. They lie on huge pages where the system gives them, as
+// a processor's prefetching ends where a page does: small blocks side by side, large ones, but for their end, alone.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,7 @@ class Buffer {
   Buffer(Buffer&&) noexcept = default;
   Buffer& operator=(Buffer&&) noexcept = default;
 
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return data_ ? size_ : 0; }  // none where it was moved away
 
   template <class T = std::uint8_t>
   T* as() const {

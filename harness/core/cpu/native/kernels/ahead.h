@@ -7,8 +7,6 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/store.h"
-
 namespace harness {
 
 /// Bytes, by what a row of 32 weights takes.
@@ -21,18 +19,5 @@ struct Distances {
 
 /// Of the processor this runs on.
 extern const Distances kDistances;
-
-inline std::int64_t bytes_ahead(const StoreShape& shape) {
-  switch (shape.planes) {
-    case Planes::bytes:
-      return kDistances.bytes;
-    case Planes::nibbles:
-    case Planes::nibbles_bit:
-    case Planes::nibbles_pair:
-      return has_tables(shape.scales) ? kDistances.tables : kDistances.nibbles;
-    default:
-      return kDistances.fewer;
-  }
-}
 
 }  // namespace harness
