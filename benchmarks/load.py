@@ -3,7 +3,8 @@
 Every way has a process that stays: asked for a load, it frees the one before, has the file put into the page cache or
 dropped from it (mincore has to agree), and loads anew. So memory is filled that was used a moment ago: a virtual
 machine may have to get memory that was free for longer from its host, which takes ten times as long as loading into it
-and says nothing about a loader. Within a round every way has one turn, in rotated order, so that ratios are paired.
+and says nothing about a loader. Within a round every way has one turn, in rotated order, forwards and backwards, so
+that ratios are paired and every way follows each other one as often.
 Processes differ for as long as they live, and the one that starts first gets the better memory: 3 % here. So there are
 several sittings with fresh processes, every second one started in the opposite order; the median of a sitting's ratios
 is one observation, and intervals are Student's 95 % over sittings. A sitting's first round warms up and does not count.
@@ -30,6 +31,7 @@ from harness.engines.registry import build
 from harness.records.case import Case
 from harness.runner.pagecache import State, bring_about
 from harness.runner.prepare import with_file
+from harness.runner.rounds import order
 from harness.stats.interval import mean_interval
 
 READ = "plain read"
@@ -127,10 +129,9 @@ class Child:
 
 
 def one_round(children: Mapping[str, Child], temperature: str, turn: int) -> Round:
-    """Every way once, beginning with another one each time."""
+    """Every way once. None goes always after the same one, whose load may leave the disk in another state."""
     names = list(children)
-    first = turn % len(names)
-    return {name: children[name].load(temperature) for name in [*names[first:], *names[:first]]}
+    return {names[place]: children[names[place]].load(temperature) for place in order(len(names), turn)}
 
 
 def serve(load: Callable[[State], Load]) -> None:

@@ -15,6 +15,7 @@ from scipy.special import stdtr
 from harness.stats.interval import t_quantile
 from harness.stats.nights import NIGHTS_NEEDED, SeriesNights
 from harness.stats.noise import OUTLIER, RESOLUTION, Spread
+from harness.stats.trimmed import trimmed_mean
 
 Outcome = Literal["SLOWER", "FASTER", "SAME", "CANNOT TELL", "NO BASELINE"]
 
@@ -111,13 +112,12 @@ def from_sessions(series: SeriesNights, base: Spread, again: Sequence[float], sh
 def from_pairs(pairs: Sequence[float], n_nights: int, n_reruns: int) -> Evidence:
     """Tonight's code over the baseline's: one log ratio per pair of processes that took turns.
 
-    Whatever the machine's mood, it is in both.
+    Whatever the machine's mood, it is in both. What disturbs one process is not: of twenty pairs one is often far off.
     """
-    values = np.asarray(pairs)
-    error = max(float(values.std(ddof=1)), RESOLUTION) / math.sqrt(values.size)
-    confirmed = f"in {values.size} pairs of processes with the baseline's build"
+    middle = trimmed_mean(pairs, RESOLUTION)
+    confirmed = f"in {len(pairs)} pairs of processes with the baseline's build"
     noise = "what pairs of processes differ by"
-    return Evidence(float(values.mean()), error, values.size - 1, n_nights, n_reruns, confirmed, noise)
+    return Evidence(middle.mean, middle.error, middle.degrees, n_nights, n_reruns, confirmed, noise)
 
 
 def judged(series: SeriesNights, evidence: Evidence | None, doubt: Doubt, rules: Rules) -> Judgement:
