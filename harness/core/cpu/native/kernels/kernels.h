@@ -186,6 +186,8 @@ struct AttentionChunk {
   float* maximum;             // [queries]
   float* sum;                 // [queries]
   float* out;                 // [queries][value_columns]
+  const std::uint8_t* next;   // keys that memory is asked for meanwhile
+  std::int64_t next_bytes;    // 0: none
 };
 
 /// Numbers that take the place of a chunk's, and of queries, in rounded attention: int16, with a float step for each

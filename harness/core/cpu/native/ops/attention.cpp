@@ -97,7 +97,9 @@ AttentionChunk Attention::chunk_of(std::int64_t kv_head, std::int64_t chunk) con
           .last = nullptr,
           .maximum = nullptr,
           .sum = nullptr,
-          .out = nullptr};
+          .out = nullptr,
+          .next = nullptr,
+          .next_bytes = 0};
 }
 
 /// The queries of one KV head and some tokens against one chunk, a few at a time: take(chunk, number of the first),
@@ -216,11 +218,15 @@ void Attention::run_one(Worker& worker, std::int64_t position, std::int64_t toke
   const auto result = [&](std::int64_t kv_head, std::int64_t chunk) {
     return partial(memory + (kv_head * n_chunks + chunk) * partial_bytes(heads_per_kv_), heads_per_kv_);
   };
-  worker.for_each(kv_heads * n_chunks, [&](std::int64_t unit) {
+  const std::int64_t units = kv_heads * n_chunks;
+  worker.for_each(units, [&](std::int64_t unit) {
     const std::int64_t chunk = unit % n_chunks;
     const std::int64_t kv_head = unit / n_chunks;
+    const std::int64_t next = std::min(unit + 1, units - 1);
     attend(kv_head, span.first + chunk, position - token, token, 1, [&](AttentionChunk& c, std::int64_t query) {
       place(c, result(kv_head, chunk), query);
+      c.next = cache_.keys(next / n_chunks, (span.first + next % n_chunks) * kChunk);
+      c.next_bytes = last_seen(position, span.first + next % n_chunks) * cache_.key_bytes();
       workspace_.kernels().attend(c);
     });
   });

@@ -40,9 +40,9 @@ class KvCache {
   void store_value(const Kernels& kernels, std::int64_t head, std::int64_t position, const float* value,
                    std::uint8_t* scratch);
   std::int64_t scratch_bytes() const;
+  std::int64_t key_bytes() const { return kv_bytes(extent_.type_k, extent_.head_dim); }
 
  private:
-  std::int64_t key_bytes() const { return kv_bytes(extent_.type_k, extent_.head_dim); }
   std::int64_t value_bytes() const { return kv_bytes(extent_.type_v, value_columns_); }
 
   KvExtent extent_;
