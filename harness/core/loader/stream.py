@@ -5,7 +5,7 @@ The first error stops all readers and is raised.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.core.backend import Backend, Borrows, HoldsRows
 from harness.core.errors import GgufError, LoadError
 from harness.core.gguf import GgufFile
-from harness.core.loader.chunks import CHUNK_BYTES, Chunk, cut
+from harness.core.loader.chunks import CHUNK_BYTES, Chunk, Fragment, cut
 from harness.core.loader.host_memory import require_room
 from harness.core.loader.readers import BufferSizes, Reader, n_readers
 from harness.core.loader.rereading import borrowed_rows
@@ -158,7 +158,19 @@ class _Queue:
             return next(self._chunks)
 
     def _ask(self) -> None:
-        """Small pieces of a merge are put in the order of the file here."""
+        """What adjoins is asked for as one, so that a disk's requests are large wherever chunks end."""
         parts = [part for chunk in islice(self._later, ASKED_AT_ONCE) for part in chunk.fragments]
-        for part in sorted(parts, key=lambda part: (part.shard, part.file_offset)):
-            self._file.ask(part.shard, part.file_offset, part.span_bytes)
+        for shard, begin, end in adjoined(parts):
+            self._file.ask(shard, begin, end - begin)
+
+
+def adjoined(parts: Iterable[Fragment]) -> list[tuple[int, int, int]]:
+    """The shard, first byte and end of the stretches of file that `parts` make up together, as they come in it."""
+    spans = sorted((part.shard, part.file_offset, part.file_offset + part.span_bytes) for part in parts)
+    found: list[tuple[int, int, int]] = []
+    for shard, begin, end in spans:
+        if found and found[-1][0] == shard and begin <= found[-1][2]:
+            found[-1] = (shard, found[-1][1], max(end, found[-1][2]))
+        else:
+            found.append((shard, begin, end))
+    return found

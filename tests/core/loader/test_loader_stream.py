@@ -4,6 +4,7 @@ import errno
 import shutil
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from harness.core.gguf import GgufFile, open_gguf
 from harness.core.loader import load_weights
 from harness.core.loader.chunks import cut
 from harness.core.loader.readers import n_readers
-from harness.core.loader.stream import ASKED_AT_ONCE, _Queue
+from harness.core.loader.stream import ASKED_AT_ONCE, _Queue, adjoined
 from harness.core.models import read_model
 from harness.core.options import Options
 from harness.core.plan import Plan, StoredTensor, make_plan
@@ -191,25 +192,40 @@ def test_a_stopped_queue_is_empty(made: Any) -> None:
 
 def test_what_is_read_was_asked_for_and_little_else(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk works ahead, but not so far that what it fetched is gone again."""
-    lock, asked, ahead = threading.Lock(), set[tuple[int, int]](), [0]
+    lock, asked, ahead = threading.Lock(), list[tuple[int, int, int]](), [0]
     ask, read_into = GgufFile.ask, GgufFile.read_into
 
     def asking(file: GgufFile, shard: int, offset: int, n_bytes: int) -> None:
         with lock:
-            asked.add((shard, offset))
+            asked.append((shard, offset, offset + n_bytes))
+            ahead.append(ahead[-1] + n_bytes)
         ask(file, shard, offset, n_bytes)
 
     def reading(file: GgufFile, shard: int, offset: int, out: NDArray[np.uint8]) -> None:
         with lock:
-            asked.remove((shard, offset))
-            ahead.append(len(asked))
+            assert any(of == shard and begin <= offset and offset + len(out) <= end for of, begin, end in asked)
+            ahead.append(ahead[-1] - len(out))
         read_into(file, shard, offset, out)
 
     monkeypatch.setattr(GgufFile, "ask", asking)
     monkeypatch.setattr(GgufFile, "read_into", reading)
     load(made("tiny-gpt-oss"), replace(MERGED, merge_up_gate=False, merge_qkv=False), Recorder(), chunk_bytes=4096)
-    assert not asked
-    assert 0 < max(ahead) <= 2 * ASKED_AT_ONCE + n_readers()
+    assert ahead[-1] == 0
+    assert 0 < max(ahead) <= (2 * ASKED_AT_ONCE + n_readers()) * 4096
+    assert len(set(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_what_adjoins_is_asked_for_at_once(made: Any, merged: bool) -> None:
+    """However many chunks a merge cuts its experts into."""
+    with open_gguf(made("tiny-gpt-oss")) as file:
+        plan = make_plan(read_model(file), replace(MERGED, merge_up_gate=merged, merge_qkv=False))
+        parts = [p for t in plan.tensors for chunk in cut(t, 4096) for p in chunk.fragments]
+        found = adjoined(parts)
+        gaps = [(b - end, of == shard) for (shard, _, end), (of, b, _) in pairwise(found)]
+        assert all(gap > 0 or not same for gap, same in gaps)
+        assert sum(end - begin for _, begin, end in found) == sum(part.span_bytes for part in parts)
+        assert len(found) <= len(file.tensors) < len(parts)
 
 
 def test_merged_experts_are_read_as_they_come_in_the_file(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
