@@ -50,8 +50,8 @@ class Chunk:
 def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
     """The tensor in chunks of at most `chunk_bytes`, or of one row; more rows come in multiples of 32.
 
-    Where columns are cut off, that holds for the rows as they are in the file. Large pieces, such as the experts of a
-    merge, share no chunk, so that each can be read where it comes in the file.
+    Where columns are cut off, that holds for the rows as they are in the file. Large experts, and their halves in a
+    merge, share no chunk: each is read where it comes in the file, which is cut in the same places merged or not.
     """
     most = max(1, chunk_bytes // max(tensor.row_bytes, *(piece.stride for piece in tensor.pieces)))
     if most > ROW_MULTIPLE:
@@ -68,15 +68,25 @@ def cut(tensor: StoredTensor, chunk_bytes: int) -> Iterator[Chunk]:
 
 def _spans(tensor: StoredTensor, most: int) -> Iterator[tuple[int, int]]:
     """First row and number of rows of every chunk, of at most `most` rows."""
-    pieces = [divmod(piece.n_bytes, tensor.row_bytes) for piece in tensor.pieces]
-    large = all(n_rows >= most and not rest for n_rows, rest in pieces)
-    stretches = [n_rows for n_rows, _ in pieces] if large else [tensor.n_rows]
     begin = 0
-    for n_rows in stretches:
+    for n_rows in _stretches(tensor, most):
         even = -(-n_rows // -(-n_rows // most))
         step = min(most, -(-even // ROW_MULTIPLE) * ROW_MULTIPLE)
         yield from ((begin + row, min(step, n_rows - row)) for row in range(0, n_rows, step))
         begin += n_rows
+
+
+def _stretches(tensor: StoredTensor, most: int) -> list[int]:
+    """Rows of every stretch that chunks end with: a piece's experts each, or the whole tensor where they are small."""
+    expert = tensor.shape[-2] if len(tensor.shape) > 2 else tensor.n_rows
+    rows: list[int] = []
+    for piece in tensor.pieces:
+        n_rows, rest = divmod(piece.n_bytes, tensor.row_bytes)
+        n_experts = n_rows // expert if n_rows % expert == 0 else 1
+        if rest or n_rows // n_experts < most:
+            return [tensor.n_rows]
+        rows += [n_rows // n_experts] * n_experts
+    return rows
 
 
 class RowFinder:

@@ -1,6 +1,7 @@
 """Chunks cover a tensor's rows once, and their fragments every byte once."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -50,6 +51,25 @@ def test_a_tensor_read_in_chunks_is_the_tensor_read_in_pieces(tensor: StoredTens
 def test_a_chunk_fits_the_buffer_unless_one_row_does_not(tensor: StoredTensor, chunk_bytes: int) -> None:
     for chunk in cut(tensor, chunk_bytes):
         assert chunk.n_bytes <= chunk_bytes or chunk.n_rows == 1
+
+
+@pytest.mark.parametrize("rows", [100, 128, 333])
+def test_large_experts_are_cut_in_the_same_places_merged_or_not(rows: int) -> None:
+    n_expert, row_bytes = 3, 8
+    size = rows * row_bytes
+
+    def stored(n_rows: int, pieces: list[Piece]) -> StoredTensor:
+        return StoredTensor("t", "reference", "F32", (n_expert, n_rows, 2), row_bytes, "rows", tuple(pieces))
+
+    apart = [stored(rows, [Piece(name, 0, start, n_expert * size, 0)]) for name, start in (("gate", 0), ("up", 5000))]
+    halves = [(half, e) for e in range(n_expert) for half in (0, 1)]
+    merged = [stored(2 * rows, [Piece("t", 0, 5000 * h + e * size, size, (2 * e + h) * size) for h, e in halves])]
+    places = [
+        sorted((f.file_offset, f.n_bytes) for tensor in way for c in cut(tensor, 64 * row_bytes) for f in c.fragments)
+        for way in (apart, merged)
+    ]
+    assert places[0] == places[1]
+    assert len(places[0]) >= 2 * n_expert * 2
 
 
 @given(tensor=tensors(), data=st.data())
