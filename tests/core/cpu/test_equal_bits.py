@@ -1,5 +1,8 @@
 """The same logits to the bit, however rows, tokens, experts and threads are shared out (docs/numerics.md)."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,21 @@ def test_every_instruction_set_computes_the_bits_of_scalar_code(model: tuple[Pat
 def test_threads_change_no_bit(model: tuple[Path, Floats], kernels: str, threads: int) -> None:
     path, scalar = model
     np.testing.assert_array_equal(logits(path, kernels, threads=threads), scalar)
+
+
+def test_strangers_on_every_core_change_no_bit_nor_where_the_caller_may_run(model: tuple[Path, Floats]) -> None:
+    """A thread waits for one that has lost its core: asleep, and both go where there is room (base/team.h)."""
+    path, scalar = model
+    allowed = os.sched_getaffinity(0)
+    strangers = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * len(allowed))]
+    try:
+        for _ in range(5):
+            np.testing.assert_array_equal(logits(path, threads=2, spans=(1,) * N_TOKENS), scalar)
+    finally:
+        for stranger in strangers:
+            stranger.kill()
+            stranger.wait()
+    assert os.sched_getaffinity(0) == allowed
 
 
 @pytest.mark.parametrize("fused_moe", [True, False])

@@ -17,22 +17,27 @@ namespace {
 // A barrier that is met late is mostly met within microseconds; after that the core may be needed by whoever is late.
 constexpr int kSpins = 400;
 constexpr auto kAwake = std::chrono::milliseconds(1);
+// Who is this late has lost its core to somebody else, for whom the system takes some milliseconds. Where workers are
+// loose already they are soon helped.
+constexpr auto kLate = std::chrono::milliseconds(1);
+constexpr auto kLateLoose = std::chrono::microseconds(50);
+constexpr auto kLoose = std::chrono::seconds(1);
 
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, nullptr, nullptr, 0);
 }
 
-void pin(int core) {
+/// Thread 0: the calling one.
+void allow(int thread_id, const std::vector<int>& cores) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  (void)sched_setaffinity(0, sizeof set, &set);  // advice: a denied request costs speed only
+  for (const int core : cores) CPU_SET(core, &set);
+  (void)sched_setaffinity(thread_id, sizeof set, &set);  // advice: a denied request costs speed only
 }
 
 /// Cores for `count` workers: all usable ones, or the next `count` from where the caller runs, so that two
 /// processes with few threads each do not meet on the same cores.
-std::vector<int> cores_for(int count) {
-  std::vector<int> cores = usable_cores();
+std::vector<int> cores_for(int count, std::vector<int> cores) {
   if (count < 2 || count > static_cast<int>(cores.size())) return {};
   const auto here = std::find(cores.begin(), cores.end(), sched_getcpu());
   if (count < static_cast<int>(cores.size()) && here != cores.end()) std::rotate(cores.begin(), here, cores.end());
@@ -40,13 +45,13 @@ std::vector<int> cores_for(int count) {
   return cores;
 }
 
-/// Pins the calling thread while it lives, and gives it its cores back afterwards.
+/// Gives the calling thread back, at its end, the cores that it had; until then it is pinned to the first of `cores`.
 class Pinned {
  public:
-  explicit Pinned(const std::vector<int>& cores) : active_(!cores.empty()) {
+  Pinned(const std::vector<int>& cores, bool pin) : active_(!cores.empty()) {
     if (!active_) return;
     active_ = sched_getaffinity(0, sizeof before_, &before_) == 0;
-    if (active_) pin(cores[0]);
+    if (active_ && pin) allow(0, {cores[0]});
   }
   ~Pinned() {
     if (active_) (void)sched_setaffinity(0, sizeof before_, &before_);
@@ -73,7 +78,11 @@ std::vector<int> usable_cores() {
 }
 
 Team::Team(int n_threads)
-    : count_(std::max(1, n_threads)), cores_(cores_for(count_)), shares_(static_cast<std::size_t>(count_)) {
+    : count_(std::max(1, n_threads)),
+      usable_(usable_cores()),
+      cores_(cores_for(count_, usable_)),
+      shares_(static_cast<std::size_t>(count_)),
+      thread_ids_(static_cast<std::size_t>(count_)) {
   for (int index = 1; index < count_; ++index) threads_.emplace_back([this, index] { serve(index); });
 }
 
@@ -85,7 +94,9 @@ Team::~Team() {
 }
 
 void Team::start(Body body, void* argument) {
-  const Pinned pinned(cores_);
+  tighten();
+  const Pinned pinned(cores_, !loose_);
+  known(0, gettid());
   body_ = body;
   argument_ = argument;
   region_.fetch_add(1, std::memory_order_seq_cst);
@@ -93,10 +104,12 @@ void Team::start(Body body, void* argument) {
   Worker worker(*this, 0);
   body(argument, worker);
   worker.barrier();
+  known(0, 0);  // who was the last to wait may still be about to move the others
 }
 
 void Team::serve(int index) {
-  if (!cores_.empty()) pin(cores_[static_cast<std::size_t>(index)]);
+  if (!cores_.empty()) allow(0, {cores_[static_cast<std::size_t>(index)]});
+  known(index, gettid());
   Worker worker(*this, index);
   for (std::uint32_t seen = 0;; ++seen) {
     wait_for_region(seen);
@@ -119,11 +132,47 @@ void Team::barrier() {
   const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    generation_.fetch_add(1, std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_seq_cst) > 0) futex(generation_, FUTEX_WAKE_PRIVATE, INT32_MAX);
     return;
   }
   const auto released = [&] { return generation_.load(std::memory_order_acquire) != generation; };
-  spin_until(released, kSpins);
+  const bool loose = loose_.load(std::memory_order_relaxed);
+  if (spin_until(released, kSpins, loose ? std::chrono::nanoseconds(kLateLoose) : kLate)) return;
+  loosen();
+  while (!released()) {
+    waiting_.fetch_add(1, std::memory_order_seq_cst);
+    futex(generation_, FUTEX_WAIT_PRIVATE, generation);  // returns at once where all have come meanwhile
+    waiting_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+}
+
+void Team::known(int index, int thread_id) {
+  const std::lock_guard<std::mutex> lock(placing_);
+  thread_ids_[static_cast<std::size_t>(index)] = thread_id;
+}
+
+/// Lets every worker run wherever there is room.
+void Team::loosen() {
+  if (cores_.empty() || loose_.exchange(true)) return;
+  const std::lock_guard<std::mutex> lock(placing_);
+  for (const int id : thread_ids_) {
+    if (id != 0) allow(id, usable_);
+  }
+}
+
+/// Some time later every worker gets its core again; the caller's is Pinned.
+void Team::tighten() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!loose_) {
+    tight_ = now;
+  } else if (now - tight_ > kLoose) {
+    const std::lock_guard<std::mutex> lock(placing_);
+    for (std::size_t index = 1; index < thread_ids_.size(); ++index) {
+      if (thread_ids_[index] != 0) allow(thread_ids_[index], {cores_[index]});
+    }
+    loose_ = false;
+  }
 }
 
 }  // namespace harness

@@ -1,10 +1,14 @@
 // The threads that run a program: one parallel region per ubatch, the caller being worker 0.
 // Every worker has a run of adjoining units of its own, so that it reads memory front to back and takes units without
 // touching another core's cache; who is done early takes from the others. A thread that is preempted in the middle of a
-// unit keeps the others waiting for that unit.
+// unit keeps the others waiting for that unit. Who has waited for long therefore sleeps and lets all threads go
+// wherever there is room for some time, so that the system brings the one that is late to the core that has become
+// free.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -73,17 +77,27 @@ class Team {
   void serve(int index);
   void barrier();
   void wait_for_region(std::uint32_t seen);
+  void known(int index, int thread_id);
+  void loosen();
+  void tighten();
 
   int count_;
-  std::vector<int> cores_;     // empty: workers are not pinned
+  std::vector<int> usable_;    // cores
+  std::vector<int> cores_;     // one per worker, which is pinned to it; empty: they are not
   std::vector<Share> shares_;  // one per worker
   std::vector<std::thread> threads_;
+  std::mutex placing_;
+  std::vector<int> thread_ids_;  // of the workers; 0 while it is nobody's or must not be moved
   Body body_ = nullptr;
   void* argument_ = nullptr;
   bool stopping_ = false;
 
+  std::atomic<bool> loose_ = false;              // workers are not pinned for now
+  std::chrono::steady_clock::time_point tight_;  // when they last were
+
   alignas(64) std::atomic<std::uint32_t> region_{0};
   alignas(64) std::atomic<int> sleeping_{0};
+  alignas(64) std::atomic<int> waiting_{0};
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
