@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,9 @@ def mainline() -> Callable[..., Any]:
 def _peer(engine: str, what: str, model: Path, tokens: list[int] | str, *rest: str) -> str:
     listed = tokens if isinstance(tokens, str) else ",".join(map(str, tokens))
     command = [sys.executable, str(PEERS), engine, what, str(model), listed, *rest]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    for patience_s in (150, 300):  # a peer has been seen to hang for ever in what takes it a second
+        with suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=patience_s, check=False)
+            assert done.returncode == 0, done.stderr[-2000:]
+            return done.stdout
+    raise TimeoutError(f"{engine} hung twice: {command}")
