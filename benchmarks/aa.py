@@ -10,7 +10,6 @@ A run's verdict is that on all its rows together, each row with a mean of its ow
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,6 +17,8 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+
+from stranger import stranger
 
 from harness.config import expand, load_config
 from harness.config.types import Expansion
@@ -123,11 +124,9 @@ def busy() -> None:
 
     def strangers() -> None:
         while not stop.wait(BUSY_S):
-            burning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
             began = time.monotonic()
-            stop.wait(BUSY_S)
-            burning.kill()
-            burning.wait()
+            with stranger():
+                stop.wait(BUSY_S)
             took.append(time.monotonic() - began)
 
     thread = threading.Thread(target=strangers, daemon=True)

@@ -12,7 +12,6 @@ Exits with 0 if at most one of the unchanged nights alarmed and at most one plan
 is part of the claim: with other work on the cores the gate says CANNOT TELL, which counts as missed.
 """
 
-import argparse
 import json
 import math
 import sys
@@ -21,6 +20,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+
+from asked import config_parser
 
 from harness.cli.evidence import Evidence, gather, machine, reruns, suite, turns
 from harness.cli.rerun import baseline_commits
@@ -108,9 +109,7 @@ def slowed_series(evidence: Evidence, case: Case) -> set[str]:
 
 
 def parsed() -> Asked:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/smoke.yaml"))
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness run")
+    parser = config_parser(__doc__, "configs/smoke.yaml")
     parser.add_argument("--results", type=Path, required=True, help="its own folder, kept between calls")
     parser.add_argument("--baseline", type=int, default=10, help="nights before the first that is judged")
     parser.add_argument("--nights", type=int, default=20)

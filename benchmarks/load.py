@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self, cast
 
+from asked import config_parser
+
 from harness.config import expand, load_config
 from harness.engines.registry import build
 from harness.records.case import Case
@@ -75,9 +77,7 @@ def sitting(asked: argparse.Namespace, ways: Mapping[str, int], temperature: str
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/load.yaml"))
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
+    parser = config_parser(__doc__, "configs/load.yaml")
     parser.add_argument("--sittings", type=int, default=12, help="at least two")
     parser.add_argument("--rounds", type=int, default=8, help="of each sitting")
     parser.add_argument("--temperatures", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])

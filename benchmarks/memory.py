@@ -8,18 +8,16 @@ nothing else, and asks for memory as far ahead as paid best before the first rou
     python benchmarks/memory.py --only 'gpt-oss*engine=core*tg*' --set 'tests=[{tg: 8}]'
 """
 
-import argparse
 import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import harmonic_mean, median
 
 import numpy as np
+from asked import cases, cases_parser
 
-from harness.config import expand, load_config
 from harness.engines.core import CoreEngine
 from harness.engines.stream import token_stream
 from harness.records.case import Case
@@ -46,25 +44,13 @@ class Round:
 
 
 def main() -> int:
-    asked = parsed()
-    cases = [case for case in expand(load_config(asked.config, asked.overrides), asked.only).cases if measured(case)]
-    if not cases:
-        raise SystemExit("No TG of the core is among the cases; --only picks them.")
-    for case in cases:
+    asked = cases_parser(__doc__, rounds=300).parse_args()
+    for case in cases(asked, measured, "TG of the core"):
         n_threads = case.axes.threads or _limits.usable_cores()
         for depth in case.test.depths:
             print(f"\n**{case.model.label}, threads {n_threads}, tg{case.test.n_gen} @ d{depth}**\n")
             print(table(rounds(with_file(case), n_threads, depth, asked.rounds)), flush=True)
     return 0
-
-
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/vs_peers.yaml"))
-    parser.add_argument("--only", action="append", default=[], help="cases, as for harness ab")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
-    parser.add_argument("--rounds", type=int, default=300)
-    return parser.parse_args()
 
 
 def measured(case: Case) -> bool:

@@ -1,13 +1,11 @@
 """What a stranger on one core costs: every engine's tokens alone and beside a busy process, in turns.
 
 All engines of a config's TG cases are alive, and one at a time generates. A round takes every one of them alone and
-beside the stranger, in changing order, so that ratios are paired; intervals are 95 % over rounds. Of two cores a
-stranger gets a fair quarter: half of the core that it shares.
+beside the stranger, in changing order, so that ratios are paired; intervals are 95 % over rounds.
 
     python benchmarks/stranger.py --only 'qwen3*threads=0*tg*'
 """
 
-import argparse
 import math
 import subprocess
 import sys
@@ -15,10 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
-from harness.config import expand, load_config
+from asked import cases, cases_parser
+
 from harness.records.case import Case
 from harness.runner.events import Event, Sampled
 from harness.runner.interrupt import Interrupt
@@ -65,29 +63,14 @@ class Engine:
 
 
 def main() -> int:
-    asked = parsed()
-    found = [case for case in expand(load_config(asked.config, asked.overrides), asked.only).cases if measured(case)]
-    if not found:
-        raise SystemExit("No TG is among the cases; --only picks them.")
+    asked = cases_parser(__doc__, rounds=20).parse_args()
+    found = cases(asked, lambda case: case.test.kind == "tg", "TG")
     with ExitStack() as ended:
         engines = [ended.enter_context(Engine(with_file(case))) for case in found]
         for turn in range(-1, asked.rounds):
             one_round(engines, turn)
     print(table(engines))
     return 0
-
-
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/vs_peers.yaml"))
-    parser.add_argument("--only", action="append", default=[], help="cases, as for harness ab")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="path=value, as for harness ab")
-    parser.add_argument("--rounds", type=int, default=20, help="that count; one before them warms up")
-    return parser.parse_args()
-
-
-def measured(case: Case) -> bool:
-    return case.test.kind == "tg"
 
 
 def one_round(engines: Sequence[Engine], turn: int) -> None:

@@ -19,12 +19,25 @@ constexpr int kSpins = 400;
 constexpr auto kAwake = std::chrono::milliseconds(1);
 // Who is this late has lost its core to somebody else, for whom the system takes some milliseconds. Where workers are
 // loose already they are soon helped.
-constexpr auto kLate = std::chrono::milliseconds(1);
-constexpr auto kLateLoose = std::chrono::microseconds(50);
+constexpr std::chrono::nanoseconds kLate = std::chrono::milliseconds(1);
+constexpr std::chrono::nanoseconds kLateLoose = std::chrono::microseconds(50);
 constexpr auto kLoose = std::chrono::seconds(1);
 
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, nullptr, nullptr, 0);
+}
+
+/// Until `word` is no longer `value`, or is woken for nothing. `sleeping` counts those who do.
+void sleep_at(std::atomic<std::uint32_t>& word, std::uint32_t value, std::atomic<int>& sleeping) {
+  sleeping.fetch_add(1, std::memory_order_seq_cst);
+  futex(word, FUTEX_WAIT_PRIVATE, value);  // returns at once where the word has changed meanwhile
+  sleeping.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+/// Changes `word`, for those who look at it and those who sleep.
+void advance(std::atomic<std::uint32_t>& word, const std::atomic<int>& sleeping) {
+  word.fetch_add(1, std::memory_order_seq_cst);
+  if (sleeping.load(std::memory_order_seq_cst) > 0) futex(word, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
 /// Thread 0: the calling one.
@@ -88,8 +101,7 @@ Team::Team(int n_threads)
 
 Team::~Team() {
   stopping_ = true;
-  region_.fetch_add(1, std::memory_order_seq_cst);
-  futex(region_, FUTEX_WAKE_PRIVATE, INT32_MAX);
+  advance(region_, sleeping_);
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -99,8 +111,7 @@ void Team::start(Body body, void* argument) {
   known(0, gettid());
   body_ = body;
   argument_ = argument;
-  region_.fetch_add(1, std::memory_order_seq_cst);
-  if (sleeping_.load(std::memory_order_seq_cst) > 0) futex(region_, FUTEX_WAKE_PRIVATE, INT32_MAX);
+  advance(region_, sleeping_);
   Worker worker(*this, 0);
   body(argument, worker);
   worker.barrier();
@@ -121,30 +132,20 @@ void Team::serve(int index) {
 
 void Team::wait_for_region(std::uint32_t seen) {
   const auto changed = [&] { return region_.load(std::memory_order_acquire) != seen; };
-  while (!spin_until(changed, kSpins, kAwake)) {
-    sleeping_.fetch_add(1, std::memory_order_seq_cst);
-    futex(region_, FUTEX_WAIT_PRIVATE, seen);  // returns at once where the region has changed meanwhile
-    sleeping_.fetch_sub(1, std::memory_order_seq_cst);
-  }
+  while (!spin_until(changed, kSpins, kAwake)) sleep_at(region_, seen, sleeping_);
 }
 
 void Team::barrier() {
   const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_seq_cst);
-    if (waiting_.load(std::memory_order_seq_cst) > 0) futex(generation_, FUTEX_WAKE_PRIVATE, INT32_MAX);
+    advance(generation_, waiting_);
     return;
   }
   const auto released = [&] { return generation_.load(std::memory_order_acquire) != generation; };
-  const bool loose = loose_.load(std::memory_order_relaxed);
-  if (spin_until(released, kSpins, loose ? std::chrono::nanoseconds(kLateLoose) : kLate)) return;
+  if (spin_until(released, kSpins, loose_.load(std::memory_order_relaxed) ? kLateLoose : kLate)) return;
   loosen();
-  while (!released()) {
-    waiting_.fetch_add(1, std::memory_order_seq_cst);
-    futex(generation_, FUTEX_WAIT_PRIVATE, generation);  // returns at once where all have come meanwhile
-    waiting_.fetch_sub(1, std::memory_order_seq_cst);
-  }
+  while (!released()) sleep_at(generation_, generation, waiting_);
 }
 
 void Team::known(int index, int thread_id) {
