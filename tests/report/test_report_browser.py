@@ -146,6 +146,12 @@ def test_no_page_is_wider_than_its_screen(opened: Open, name: str, width: int) -
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_pair_of_variants_is_seen_whole_on_a_laptop(opened: Open) -> None:
+    """Its ratios stand in the last columns."""
+    page = opened("run", width=1280).page
+    assert page.locator(f"{PAIR} table").evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+
+
 def column(page: Page, table: str, place: int) -> list[str]:
     cells = page.locator(f"{table} tbody tr:not([hidden]) td:nth-child({place})")
     return [text.strip() for text in cells.all_inner_texts()]
