@@ -106,7 +106,13 @@ def _work(speed: Speed) -> tuple[int, int]:
     return speed.row.n_prompt, speed.row.n_gen
 
 
+def load_times(records: Iterable[Record]) -> tuple[int, ...]:
+    """Nanoseconds to the first logits of every load. Tests that took turns in one worker share its loads: once each."""
+    loads = dict.fromkeys(record.load_ns for record in records if is_valid(record))
+    return tuple(ns for times in loads for ns in times)
+
+
 def load_interval(records: Iterable[Record]) -> Interval | None:
-    """Load time to the first logits in ns over every load of these records; None if none was timed."""
-    times = [ns for record in records if is_valid(record) for ns in record.load_ns]
+    """The mean of `load_times`; None if no load was timed."""
+    times = load_times(records)
     return mean_interval(times) if times else None

@@ -30,6 +30,7 @@ from harness.report.sections import (
     sweep,
 )
 from harness.report.sections import tests as single_tests
+from harness.report.speeds import load_times
 from harness.report.table import Table
 from harness.report.variants import Group, groups
 
@@ -136,6 +137,13 @@ def test_the_gain_is_taken_apart_into_merging_and_fusing() -> None:
 
 def test_three_cells_make_no_attribution() -> None:
     assert attribution.section(only(made.four_cells(tests=(PP,))[:3])) is None
+
+
+def test_loads_that_tests_share_count_once() -> None:
+    """Tests that took turns in one worker have its loads in the record of each."""
+    a, b = (replace(made.record(test), load_ns=(300, 100)) for test in (PP, TG))
+    assert load_times((a, b)) == (300, 100)
+    assert load_times((a, replace(b, load_ns=(300, 200)))) == (300, 100, 300, 200)
 
 
 def test_load_phases_stack_to_the_whole_load_in_their_order() -> None:

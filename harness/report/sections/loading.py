@@ -6,7 +6,7 @@ from harness.records.record import Record
 from harness.report import numbers
 from harness.report.blocks import Prose, Row, Section
 from harness.report.charts import StackedChart
-from harness.report.speeds import is_valid, load_interval
+from harness.report.speeds import is_valid, load_times
 from harness.report.variants import Group
 
 PHASES = ("open", "metadata", "plan", "device", "read", "place", "upload", "first_token")
@@ -41,8 +41,9 @@ def _ordered(names: set[str]) -> tuple[str, ...]:
 def _totals(group: Group) -> tuple[Prose, ...]:
     told = []
     for variant in group.variants:
-        whole = load_interval(group.of(variant))
-        if whole is not None:
-            n = sum(len(record.load_ns) for record in group.of(variant))
-            told.append(f"{variant.label} {numbers.duration(whole.mean)} (mean of {n})")
+        times = load_times(group.of(variant))
+        if times:
+            mean, least, most = (numbers.duration(ns) for ns in (statistics.fmean(times), min(times), max(times)))
+            spread = f", {least} to {most}" if len(times) > 1 else ""
+            told.append(f"{variant.label} {mean} (mean of {len(times)}{spread})")
     return (Prose("To the first logits with every page touched: " + "; ".join(told) + ".", "quiet"),) if told else ()
