@@ -26,6 +26,7 @@ from harness.core.program.segments import Script, scripts
 
 if TYPE_CHECKING:
     from harness.core.cpu import CpuBackend
+    from harness.core.cuda.api import Communicator
     from harness.core.cuda.backend import CudaBackend
 
 
@@ -35,6 +36,7 @@ class ComposedBackend:
     def __init__(self, backends: Mapping[str, DeviceBackend], teams: Mapping[str, Team]) -> None:
         self._backends = dict(backends)
         self._teams = dict(teams)
+        self._communicators: dict[tuple[str, ...], Communicator | None] = {}
         self._threads = {
             device: ThreadPoolExecutor(
                 1, device, _stay_on, (self._teams[device].cores if device in self._teams else (),)
@@ -71,6 +73,10 @@ class ComposedBackend:
     def close(self) -> None:
         for thread in self._threads.values():
             thread.shutdown()
+        for communicator in self._communicators.values():
+            if communicator is not None:
+                communicator.close()
+        self._communicators = {}
         for backend in self._backends.values():
             backend.close()
 
@@ -105,16 +111,25 @@ class ComposedBackend:
         return ContextTogether(program, order, members, options)
 
     def _as_peers(self, program: Program, found: Sequence[Script], options: Options) -> Context:
-        from harness.core.compose.peers import ContextOfPeers  # noqa: PLC0415  CPU devices need none of it
+        from harness.core.compose.gathers import Gathers  # noqa: PLC0415  CPU devices need none of it
+        from harness.core.compose.peers import ContextOfPeers  # noqa: PLC0415  as above
 
         order = turns(program, found)
+        gathers = Gathers.of(program, order, self._communicator)
         members = [
             cast("CudaBackend", self._backends[script.device]).member(
-                program, script, lifetimes(program, order, script.device), options
+                program, script, lifetimes(program, order, script.device), options, gathers.sums
             )
             for script in found
         ]
-        return ContextOfPeers(program, order, members)
+        return ContextOfPeers(program, order, members, gathers)
+
+    def _communicator(self, devices: tuple[str, ...]) -> "Communicator | None":
+        """Made once for all contexts, since it takes cards a while to find each other."""
+        if devices not in self._communicators:
+            ranks = [cast("CudaBackend", self._backends[name]).device for name in devices]
+            self._communicators[devices] = ranks[0].communicator(ranks)
+        return self._communicators[devices]
 
     def _of_team(self, device: str, options: Options) -> Options:
         team = self._teams.get(device)

@@ -72,6 +72,22 @@ class Marker(Protocol):
         ...
 
 
+class Communicator(Protocol):
+    """Devices that exchange pieces all at once; a device's rank is its place among them."""
+
+    def all_gather(self, pieces: Sequence[Address], to: Sequence[Address], n_bytes: int) -> None:
+        """Enqueue a part on every device: its piece of `n_bytes` goes to all, itself too.
+
+        `pieces` and `to` are by rank; at a device's `to` all pieces lie one behind the other in order of rank. What is
+        enqueued on a device behind its part finds them there and may overwrite its own. Errors: DeviceError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Nothing more is exchanged; never raises for one that is closed already."""
+        ...
+
+
 class Device(Protocol):
     """One device with one stream."""
 
@@ -104,6 +120,13 @@ class Device(Protocol):
 
     def reach(self, other: "Device") -> None:
         """Let copies from `other` take the straight way, where there is one. Errors: DeviceError for another kind."""
+        ...
+
+    def communicator(self, devices: "Sequence[Device]") -> Communicator | None:
+        """By which `devices`, this one among them, exchange pieces at once; None where they can copy alone.
+
+        Errors: DeviceError for another kind, or where what is there for it fails.
+        """
         ...
 
     def marker(self) -> Marker:

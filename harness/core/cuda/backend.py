@@ -1,7 +1,7 @@
 """The CUDA backend: weights in one device's memory and contexts that run programs on them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,11 @@ class CudaBackend:
         self._borrowing: Borrowing | None = None
         self._staging: Buffer | None = None
         self._uploading = threading.Lock()  # a stream is one queue; the loader's readers are several
+
+    @property
+    def device(self) -> Device:
+        """The one that it serves."""
+        return self._device
 
     @property
     def architecture(self) -> int:
@@ -63,10 +68,12 @@ class CudaBackend:
             self._borrowing = Borrowing(self._device, self._borrowed)
         return CudaSegments(self._device, script, options, self._weights, self._borrowing)
 
-    def member(self, program: Program, script: Script, lifetimes: Sequence[Op], options: Options) -> CudaMember:
+    def member(
+        self, program: Program, script: Script, lifetimes: Sequence[Op], options: Options, landed: Collection[str]
+    ) -> CudaMember:
         """As `segments`, for a `program` of which CUDA devices alone have parts."""
         self._drop_staging()
-        return CudaMember(self._device, program, script, lifetimes, options, self._weights)
+        return CudaMember(self._device, program, script, lifetimes, options, self._weights, landed)
 
     def close(self) -> None:
         self._drop_staging()

@@ -1,7 +1,7 @@
 """`copy`, `gather` and `reduce` between CUDA devices: what others made is copied to the reader, and put together there.
 
 Partial sums are rounded to the wire's type by their makers and added in ascending order: the bits of
-compose/crossings.py, on every device.
+compose/crossings.py, on every device, whether they came one by one or all at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.core.cuda.api import Address, Device, KernelName, Launch
 from harness.core.cuda.launches import Launches, integer
 from harness.core.cuda.rooms import Rooms
-from harness.core.program.op import Op
+from harness.core.program.op import Op, partial_sums
 
 WIRES = {"f32": 0, "f16": 1, "bf16": 2}
 
@@ -51,23 +51,39 @@ def cross(launches: Launches, op: Op, sources: Sequence[Source], to: Address, la
     return CrossingWork(copies, launches.collected)
 
 
+def cross_landed(launches: Launches, op: Op, sources: Sequence[Source], to: Address) -> CrossingWork:
+    """As `cross`, of a `reduce` whose partial sums are all where they land at once, this device's own too."""
+    n_partials = len(partial_sums(op))
+    columns = sources[0].columns
+    at = landing_of_all(launches.rooms, op, launches.extent.n_tokens, columns)
+    _add(launches, op, _Sums(at, None, n_partials), sources[n_partials:], columns, to)
+    return CrossingWork([], launches.collected)
+
+
+def landing_of_all(rooms: Rooms, op: Op, n_tokens: int, columns: int) -> Address:
+    """Where the partial sums of a `reduce` land at once, one behind the other: memory that nothing else lands in."""
+    n_bytes = len(partial_sums(op)) * piece_bytes(op, n_tokens, columns)
+    return rooms.scratch("arrivals from all devices", n_bytes)
+
+
+def piece_bytes(op: Op, n_tokens: int, columns: int) -> int:
+    """Of one partial sum of a `reduce`, in the wire's type."""
+    return n_tokens * columns * (2 if WIRES[str(op.params["wire"])] else 4)
+
+
 def narrowed(ops: Sequence[Op]) -> Mapping[str, int]:
     """Values that travel in two bytes a number, and as which wire: partial sums alone do."""
     return {
         name: WIRES[str(op.params["wire"])]
         for op in ops
         if op.name == "reduce" and op.params["wire"] != "f32"
-        for name in _partials(op)
+        for name in partial_sums(op)
     }
 
 
 def narrow(launches: Launches, value: Address, to: Address, wire: int, n: int) -> None:
     """`n` floats rounded to two bytes each."""
     launches.add(KernelName("crossings", "narrow"), (-(-n // 256), 1, 1), 256, value, to, integer(wire), integer(n))
-
-
-def _partials(op: Op) -> tuple[str, ...]:
-    return op.inputs[:-1] if op.params["residual"] else op.inputs
 
 
 def _copy(launches: Launches, _op: Op, sources: Sequence[Source], to: Address, _landing: str) -> list[Copy]:
@@ -89,16 +105,29 @@ def _gather(launches: Launches, op: Op, sources: Sequence[Source], to: Address, 
 
 
 def _reduce(launches: Launches, op: Op, sources: Sequence[Source], to: Address, landing: str) -> list[Copy]:
-    n_partials = len(_partials(op))
-    partials, residual = sources[:n_partials], sources[n_partials:]
-    wire, n = WIRES[str(op.params["wire"])], launches.extent.n_tokens * partials[0].columns
-    copies, local = _landed(launches.rooms, partials, launches.extent.n_tokens * (2 if wire else 4), landing)
+    n_partials = len(partial_sums(op))
+    partials, columns = sources[:n_partials], sources[0].columns
+    copies, local = _landed(launches.rooms, partials, piece_bytes(op, launches.extent.n_tokens, 1), landing)
     own = next((index for index, source in enumerate(partials) if source.is_here), n_partials)
     others = next((at for source, at in zip(partials, local, strict=True) if not source.is_here), None)
-    sums = (others, local[own] if own < n_partials else None, integer(own), integer(n_partials), integer(wire))
-    x = residual[0].at if residual else None
-    launches.add(KernelName("crossings", "add_partials"), (-(-n // 256), 1, 1), 256, *sums, x, to, integer(n))
+    sums = _Sums(others, local[own] if own < n_partials else None, own)
+    _add(launches, op, sums, sources[n_partials:], columns, to)
     return copies
+
+
+class _Sums(NamedTuple):
+    """Partial sums as the kernel takes them: this device's is the `own`-th, or there is none and all are `others`."""
+
+    others: Address | None
+    mine: Address | None
+    own: int
+
+
+def _add(launches: Launches, op: Op, sums: _Sums, residual: Sequence[Source], columns: int, to: Address) -> None:
+    n, wire = launches.extent.n_tokens * columns, WIRES[str(op.params["wire"])]
+    numbers = integer(sums.own), integer(len(partial_sums(op))), integer(wire)
+    args = (sums.others, sums.mine, *numbers, residual[0].at if residual else None, to, integer(n))
+    launches.add(KernelName("crossings", "add_partials"), (-(-n // 256), 1, 1), 256, *args)
 
 
 def _landed(

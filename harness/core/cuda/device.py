@@ -1,4 +1,4 @@
-"""Device `cuda:N` through CuPy. This is the only module that touches CuPy, and it imports it when a device is opened.
+"""Device `cuda:N` through CuPy, which no other module but nccl.py touches; it is imported when a device is opened.
 
 One stream per device; everything is enqueued on it. Kernels come as cubins from nvrtc.py.
 """
@@ -23,6 +23,7 @@ from harness.core.cuda.api import (
     Marker,
     Properties,
 )
+from harness.core.cuda.nccl import NcclCommunicator, joined
 from harness.core.cuda.nvrtc import compile_kernel, nvrtc_version
 from harness.core.errors import DeviceError, OutOfMemoryError
 
@@ -157,6 +158,22 @@ class CudaDevice:
             except self._cupy.cuda.runtime.CUDARuntimeError as error:
                 if "PeerAccessAlreadyEnabled" not in str(error):  # by an earlier context of this process
                     raise
+
+    def communicator(self, devices: Sequence[Device]) -> NcclCommunicator | None:
+        """NCCL, where CuPy finds it."""
+        cards = [device for device in devices if isinstance(device, CudaDevice)]
+        if len(cards) < len(devices):
+            raise DeviceError("a device of another kind was given to CUDA")
+        return joined(cards)
+
+    @property
+    def stream_pointer(self) -> int:
+        """See `harness.core.cuda.nccl.Card`."""
+        return int(self._stream.ptr)
+
+    def pointer(self, address: Address) -> int:
+        """See `harness.core.cuda.nccl.Card`."""
+        return _cuda(address.buffer).address(address.offset)
 
     def marker(self) -> CudaMarker:
         with self._errors("making an event"), self._here():

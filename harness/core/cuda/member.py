@@ -3,7 +3,7 @@
 Nothing here waits: what is enqueued runs once the markers that the device was told to wait for have passed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.core.cuda import dense
 from harness.core.cuda.api import Address, Device, Launch
-from harness.core.cuda.crossings import CrossingWork, Source, cross, narrow, narrowed
+from harness.core.cuda.crossings import CrossingWork, Source, cross, cross_landed, landing_of_all, narrow, narrowed
 from harness.core.cuda.launches import Extent
 from harness.core.cuda.part import CudaPart
 from harness.core.cuda.weights import DeviceTensor
@@ -21,7 +21,10 @@ from harness.core.program.segments import Script, Segment
 
 
 class CudaMember(CudaPart):
-    """`program` is that of all devices, `lifetimes` are the device's ops as its memory sees them."""
+    """`program` is that of all devices, `lifetimes` are the device's ops as its memory sees them.
+
+    `landed`: outputs of reduces whose partial sums come all at once, into `landing`; the others' come one by one.
+    """
 
     def __init__(
         self,
@@ -31,10 +34,12 @@ class CudaMember(CudaPart):
         lifetimes: Sequence[Op],
         options: Options,
         weights: Mapping[tuple[str, str], DeviceTensor],
+        landed: Collection[str] = (),
     ) -> None:
         self.device = device
         self._all_values = {value.name: value for value in program.values}
         self._wires = narrowed(program.ops)
+        self._landed = frozenset(landed)
         seen = replace(script.program, ops=tuple(lifetimes))
         super().__init__(device, script, seen, options, weights, self._wires)
 
@@ -46,6 +51,10 @@ class CudaMember(CudaPart):
         is_narrow = on_the_wire and name in self._wires
         at = self.rooms.narrow(name) if is_narrow else self.rooms.value(name)
         return at._replace(offset=at.offset + first * value.columns * (2 if is_narrow else 4))
+
+    def landing(self, op: Op, n: int) -> Address:
+        """Where `n` rows of every partial sum of a reduce lie once they have come all at once."""
+        return landing_of_all(self.rooms, op, n, self._all_values[op.outputs[0]].columns)
 
     def enqueue_crossing(self, op: Op, extent: Extent, sources: Sequence[Source]) -> None:
         """`sources`: the inputs, on whichever devices."""
@@ -77,6 +86,8 @@ class CudaMember(CudaPart):
         if self._all_values[name].kind == "logits":
             landing = "arriving logits" if n == 1 else "arriving logits of a prompt"
             return cross(self.begin(extent), op, sources, self._gathered(name, n), landing)
+        if name in self._landed:
+            return cross_landed(self.begin(extent), op, sources, self.rooms.value(name))
         return cross(self.begin(extent), op, sources, self.rooms.value(name), "arrivals")
 
     def _gathered(self, name: str, n: int) -> Address:

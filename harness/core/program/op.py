@@ -94,6 +94,11 @@ class Op:
     sizes: Sizes = ANY_SIZE
 
 
+def partial_sums(op: Op) -> tuple[str, ...]:
+    """What a `reduce` adds up: its inputs but for the residual."""
+    return op.inputs[:-1] if op.params["residual"] else op.inputs
+
+
 @dataclass(frozen=True)
 class RopeTable:
     """`frequencies`: float64 [n_rot/2], angle = position * frequency; cos and sin are multiplied by `magnitude`."""

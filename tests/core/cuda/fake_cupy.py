@@ -1,4 +1,4 @@
-"""A CuPy whose device is host memory: as much of its interface as device.py uses, with a log of what was asked."""
+"""A CuPy whose device is host memory: as much of it as device.py and nccl.py use, with a log of what was asked."""
 
 import ctypes
 from types import SimpleNamespace, TracebackType
@@ -19,6 +19,10 @@ class CUDADriverError(RuntimeError):
 
 class OutOfMemoryError(MemoryError):
     """As cupy.cuda.memory raises it."""
+
+
+class NcclError(RuntimeError):
+    """As cupy_backends.cuda.libs.nccl raises it."""
 
 
 class _Entered:
@@ -43,6 +47,7 @@ class FakeCupy:
         self.opening_fails: Exception | None = None
         self.peers_reach = True
         self.cuda = self._cuda()
+        self.nccl = FakeNccl(self.log)
 
     def RawModule(self, *, path: str) -> Any:
         self.log.append(("load", path))
@@ -109,6 +114,60 @@ class FakeCupy:
         ctypes.memmove(to, source, n_bytes)
 
 
+class FakeNccl:
+    """`cupy.cuda.nccl`: what is called in a group happens at its end. `failing` names a call that fails."""
+
+    NCCL_INT8 = 0
+    NcclError = NcclError
+
+    def __init__(self, log: Log) -> None:
+        self.available = True
+        self.failing = ""
+        self.is_open = False
+        self.log = log
+        self.asked: list[tuple[int, int, int, int]] = []
+        self.NcclCommunicator = SimpleNamespace(initAll=self._init_all)
+
+    def groupStart(self) -> None:
+        assert not self.is_open
+        self.is_open = True
+        self.log.append(("group",))
+
+    def groupEnd(self) -> None:
+        assert self.is_open
+        self.is_open = False
+        self.log.append(("end of group",))
+        asked, self.asked = self.asked, []
+        self.fail_at("groupEnd")
+        for _, _, to, n_bytes in asked:
+            for rank, source, _, _ in asked:
+                ctypes.memmove(to + rank * n_bytes, source, n_bytes)
+
+    def fail_at(self, call: str) -> None:
+        if call == self.failing:
+            raise NcclError("NCCL_ERROR_SYSTEM_ERROR: unhandled system error")
+
+    def _init_all(self, devices: list[int]) -> Any:
+        self.fail_at("initAll")
+        self.log.append(("join", devices))
+        return [_Rank(self, rank) for rank in range(len(devices))]
+
+
+class _Rank:
+    def __init__(self, nccl: FakeNccl, rank: int) -> None:
+        self._nccl = nccl
+        self._rank = rank
+
+    def allGather(self, sendbuf: int, recvbuf: int, count: int, datatype: int, stream: int) -> None:
+        assert self._nccl.is_open
+        self._nccl.fail_at("allGather")
+        self._nccl.log.append(("all-gather", self._rank, count, datatype, stream))
+        self._nccl.asked.append((self._rank, sendbuf, recvbuf, count))
+
+    def destroy(self) -> None:
+        self._nccl.log.append(("destroy", self._rank))
+
+
 class _Pinned(bytearray):
     def __init__(self, n_bytes: int) -> None:
         super().__init__(n_bytes)
@@ -132,11 +191,11 @@ class _Event:
 
 
 class _Stream(_Entered):
-    ptr = 77
-
     def __init__(self, log: Log, non_blocking: bool) -> None:
         assert non_blocking
         self._log = log
+        self.ptr = 77 + sum(entry[0] == "stream" for entry in log)
+        log.append(("stream", self.ptr))
 
     def synchronize(self) -> None:
         self._log.append(("synchronize",))

@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from harness.core.compose.crossings import cross as expected_of
 from harness.core.cuda.api import Address
-from harness.core.cuda.crossings import WIRES, Source, cross, narrow
+from harness.core.cuda.crossings import (
+    WIRES,
+    CrossingWork,
+    Source,
+    cross,
+    cross_landed,
+    landing_of_all,
+    narrow,
+    piece_bytes,
+)
 from harness.core.cuda.emulator.device import EmulatedDevice, Schedule
 from harness.core.cuda.launches import Extent, Launches
 from harness.core.cuda.proof import UNTOUCHED
 from harness.core.cuda.rooms import Rooms
 from harness.core.cuda.sources import KERNELS
-from harness.core.program.op import Op, Program
+from harness.core.program.op import Op, Program, partial_sums
 
 F32 = NDArray[np.float32]
 BEHIND = 64
@@ -32,23 +41,49 @@ def crossed(device: EmulatedDevice, op: Op, values: Sequence[F32], own: int | No
     Raises AssertionError where a byte behind the result was written.
     """
     n_tokens, other = len(values[0]), EmulatedDevice()
-    rooms = Rooms(device, Program((), (), (), (), 0, 0), n_tokens)
-    launches = Launches({}, rooms, cast("Any", None), Extent(n_tokens, 1, n_tokens), 86)
-    sources = []
+    launches, sources = launches_on(device, n_tokens), []
     for index, value in enumerate(values):
         is_residual = bool(op.params.get("residual")) and index == len(values) - 1
         is_here = index == own or is_residual
         wire = 0 if is_residual else WIRES[str(op.params.get("wire", "f32"))]
         at = left(device if is_here else other, value, wire)
         sources.append(Source(at, value.shape[1], is_here))
-    n_bytes = 4 * n_tokens * (sum(value.shape[1] for value in values) if op.name == "gather" else values[0].shape[1])
+    columns = sum(value.shape[1] for value in values) if op.name == "gather" else values[0].shape[1]
+    other.synchronize()
+    return written(device, n_tokens, columns, lambda to: cross(launches, op, sources, to, "arrivals"))
+
+
+def landed(device: EmulatedDevice, op: Op, values: Sequence[F32]) -> F32:
+    """The sum on `device` of partial sums that have all landed there, one behind the other, and of a residual.
+
+    Raises AssertionError where a byte behind the result was written.
+    """
+    n_tokens, columns = values[0].shape
+    launches, wire = launches_on(device, n_tokens), WIRES[str(op.params["wire"])]
+    at, n_bytes = landing_of_all(launches.rooms, op, n_tokens, columns), piece_bytes(op, n_tokens, columns)
+    for rank in range(len(partial_sums(op))):
+        source = left(device, values[rank], wire)
+        device.copy(at._replace(offset=rank * n_bytes), source, n_bytes)
+    residual = [left(device, values[-1], 0)] if op.params["residual"] else []
+    nowhere = Address(EmulatedDevice().allocate(4, "another device's"))
+    sources = [Source(each, columns, is_here=False) for each in [nowhere] * len(partial_sums(op)) + residual]
+    return written(device, n_tokens, columns, lambda to: cross_landed(launches, op, sources, to))
+
+
+def launches_on(device: EmulatedDevice, n_tokens: int) -> Launches:
+    rooms = Rooms(device, Program((), (), (), (), 0, 0), n_tokens)
+    return Launches({}, rooms, cast("Any", None), Extent(n_tokens, 1, n_tokens), 86)
+
+
+def written(device: EmulatedDevice, n_tokens: int, columns: int, work: Callable[[Address], CrossingWork]) -> F32:
+    """What a crossing leaves, and nothing behind it."""
+    n_bytes = 4 * n_tokens * columns
     to = Address(device.allocate(n_bytes + BEHIND, "out"))
     device.upload(to, np.full(n_bytes + BEHIND, UNTOUCHED, np.uint8))
-    other.synchronize()
-    cross(launches, op, sources, to, "arrivals").enqueue(device)
+    work(to).enqueue(device)
     found = device.download(to, n_bytes + BEHIND)
     assert (found[n_bytes:] == UNTOUCHED).all(), "bytes behind the result were written"
-    return found[:n_bytes].view(np.float32).reshape(n_tokens, -1)
+    return found[:n_bytes].view(np.float32).reshape(n_tokens, columns)
 
 
 def left(device: EmulatedDevice, value: F32, wire: int) -> Address:
@@ -102,6 +137,27 @@ def test_reduce_has_the_bits_of_the_host(
         with np.errstate(invalid="ignore", over="ignore"):
             expected = expected_of(which, values)
             np.testing.assert_array_equal(crossed(device(schedule, seed=3), which, values, own), expected)
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("wire", ["f32", "f16", "bf16"])
+@pytest.mark.parametrize("n_partials", [2, 3, 5])
+def test_a_sum_of_what_landed_at_once_has_the_bits_of_the_host(
+    n_partials: int, wire: str, residual: bool, schedule: Schedule, device: Callable[..., EmulatedDevice]
+) -> None:
+    for n_tokens, columns in ((1, 33), (7, 37), (3, 256)):
+        n_values = n_partials + residual
+        values, which = drawn(n_tokens, [columns] * n_values, seed=n_values), reduced(n_values, wire, residual)
+        with np.errstate(invalid="ignore", over="ignore"):
+            expected = expected_of(which, values)
+            np.testing.assert_array_equal(landed(device(schedule, seed=3), which, values), expected)
+
+
+def test_a_sum_of_what_landed_in_another_order_is_another_one(device: Callable[..., EmulatedDevice]) -> None:
+    values, which = [np.full((1, 40), number, np.float32) for number in (1e8, -1e8, 1)], reduced(3, "f32", False)
+    assert (landed(device(), which, values) == 1).all()
+    assert (landed(device(), which, values[::-1]) == 0).all()
 
 
 @pytest.mark.parametrize("n_slots", [1, 3])

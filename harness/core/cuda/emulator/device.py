@@ -26,6 +26,7 @@ from harness.core.cuda.api import (
     Marker,
     Properties,
 )
+from harness.core.cuda.emulator.communicator import EmulatedCommunicator
 from harness.core.cuda.emulator.library import KernelLibrary
 from harness.core.cuda.sources import KERNELS
 from harness.core.errors import DeviceError, OutOfMemoryError
@@ -150,7 +151,7 @@ class EmulatedDevice:
     def upload(self, to: Address, data: NDArray[np.generic]) -> None:
         taken = np.ascontiguousarray(data).view(np.uint8).ravel().copy()
         target = _emulated(to.buffer).bytes(to.offset, taken.size)
-        self._enqueue(lambda: np.copyto(target, taken))
+        self.enqueue(lambda: np.copyto(target, taken))
 
     def download(self, source: Address, n_bytes: int) -> NDArray[np.uint8]:
         self.synchronize()
@@ -159,11 +160,24 @@ class EmulatedDevice:
     def copy(self, to: Address, source: Address, n_bytes: int) -> None:
         target = _emulated(to.buffer).bytes(to.offset, n_bytes)
         origin = _emulated(source.buffer).bytes(source.offset, n_bytes)
-        self._enqueue(lambda: np.copyto(target, origin))
+        self.enqueue(lambda: np.copyto(target, origin))
 
     def reach(self, other: Device) -> None:
         if not isinstance(other, EmulatedDevice):
             raise DeviceError("a device of another kind was given to the emulator")
+
+    def communicator(self, devices: Sequence[Device]) -> EmulatedCommunicator | None:
+        emulated = [device for device in devices if isinstance(device, EmulatedDevice)]
+        if len(emulated) < len(devices):
+            raise DeviceError("a device of another kind was given to the emulator")
+        return EmulatedCommunicator(emulated)
+
+    def view(self, at: Address, n_bytes: int) -> NDArray[np.uint8]:
+        """Bytes of this device's memory. Errors: DeviceError for another's."""
+        buffer = _emulated(at.buffer)
+        if buffer.device is not self:
+            raise DeviceError("an emulated device was given memory of another one")
+        return buffer.bytes(at.offset, n_bytes)
 
     def marker(self) -> EmulatedMarker:
         return EmulatedMarker(self)
@@ -172,17 +186,22 @@ class EmulatedDevice:
         if not isinstance(marker, EmulatedMarker):
             raise DeviceError("a point of another kind of device was given to the emulator")
         other, n_before = marker.device, marker.n_before  # as they are now: the marker may be recorded again
-        self._enqueue(lambda: other.run_until(n_before))
+        self.enqueue(lambda: other.run_until(n_before))
 
     def launch(self, launch: Launch) -> None:
         entry = self._library.entry(launch.kernel)
         if any(isinstance(each, Address) and _emulated(each.buffer).device is not self for each in launch.args):
             raise DeviceError(f"kernel {launch.kernel.entry} was given memory of another device")
         arguments = [_c_argument(argument) for argument in launch.args]
-        self._enqueue(lambda: self._run(entry, launch, arguments))
+        self.enqueue(lambda: self._run(entry, launch, arguments))
 
     def capture(self, launches: Sequence[Launch]) -> EmulatedGraph:
         return EmulatedGraph(self, launches)
+
+    def enqueue(self, work: Callable[[], None]) -> None:
+        """Work of any kind, behind everything so far."""
+        self._pending.append(work)
+        self.n_enqueued += 1
 
     def synchronize(self) -> None:
         self.run_until(self.n_enqueued)
@@ -207,10 +226,6 @@ class EmulatedDevice:
 
     def close(self) -> None:
         self._drop()
-
-    def _enqueue(self, work: Callable[[], None]) -> None:
-        self._pending.append(work)
-        self.n_enqueued += 1
 
     def _drop(self) -> None:
         self._pending.clear()
