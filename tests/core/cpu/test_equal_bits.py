@@ -49,7 +49,7 @@ def test_threads_change_no_bit(model: tuple[Path, Floats], kernels: str, threads
 
 
 def test_strangers_on_every_core_change_no_bit_nor_where_the_caller_may_run(model: tuple[Path, Floats]) -> None:
-    """A thread waits for one that has lost its core: asleep, and both go where there is room (base/team.h)."""
+    """What a thread that lost its core holds is made again by another (base/team.h)."""
     path, scalar = model
     allowed = os.sched_getaffinity(0)
     strangers = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * len(allowed))]

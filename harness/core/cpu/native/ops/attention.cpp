@@ -1,5 +1,6 @@
 #include "ops/attention.h"
 
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 
@@ -73,11 +74,17 @@ void Attention::run(Worker& worker, const Step& step, const Range& range) {
   const std::int64_t kv_heads = cache_.extent().heads;
   const std::int64_t at_once = tokens_at_once(range.count, rounded);
   const std::int64_t token_units = (range.count + at_once - 1) / at_once;
-  worker.for_each(token_units * kv_heads, [&](std::int64_t unit) {
+  const auto tokens_of = [&](std::int64_t unit) {
     const std::int64_t first = unit / kv_heads * at_once;
-    const std::int64_t tokens = std::min(at_once, range.count - first);
-    run_tokens(worker, unit % kv_heads, step.position, range.first + first, tokens, rounded);
-  });
+    return Range{range.first + first, std::min(at_once, range.count - first)};
+  };
+  worker.for_each(
+      token_units * kv_heads,
+      [&](std::int64_t unit) { run_tokens(worker, unit % kv_heads, step.position, tokens_of(unit), rounded); },
+      [&](std::int64_t unit) {
+        const auto [token, tokens] = tokens_of(unit);
+        finish(partial(workspace_.local(worker), tokens * heads_per_kv_), unit % kv_heads, token, tokens);
+      });
 }
 
 /// A chunk of one KV head, without queries.
@@ -148,8 +155,10 @@ RoundedUnit Attention::rounded_unit(std::uint8_t* memory, std::int64_t kv_head, 
   return unit;
 }
 
-void Attention::run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, std::int64_t token,
-                           std::int64_t tokens, bool rounded) const {
+/// One unit's result into the worker's own memory.
+void Attention::run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, const Range& range,
+                           bool rounded) const {
+  const auto [token, tokens] = range;
   const std::int64_t queries = tokens * heads_per_kv_;
   std::uint8_t* memory = workspace_.local(worker);
   const Partial total = partial(memory, queries);
@@ -181,7 +190,6 @@ void Attention::run_tokens(const Worker& worker, std::int64_t kv_head, std::int6
       for (std::int64_t i = 0; i < c.queries; ++i) merge(total, query + i, later, i);
     });
   }
-  finish(total, kv_head, token, tokens);
 }
 
 /// Adds a query's result of one chunk to that of the earlier ones; a sum of zero says there is none yet.
@@ -219,16 +227,20 @@ void Attention::run_one(Worker& worker, std::int64_t position, std::int64_t toke
     return partial(memory + (kv_head * n_chunks + chunk) * partial_bytes(heads_per_kv_), heads_per_kv_);
   };
   const std::int64_t units = kv_heads * n_chunks;
-  worker.for_each(units, [&](std::int64_t unit) {
-    const std::int64_t chunk = unit % n_chunks;
-    const std::int64_t kv_head = unit / n_chunks;
+  const Partial own = partial(workspace_.local(worker), heads_per_kv_);
+  const auto make = [&](std::int64_t unit) {
     const std::int64_t next = std::min(unit + 1, units - 1);
-    attend(kv_head, span.first + chunk, position - token, token, 1, [&](AttentionChunk& c, std::int64_t query) {
-      place(c, result(kv_head, chunk), query);
+    const auto take = [&](AttentionChunk& c, std::int64_t query) {
+      place(c, own, query);
       c.next = cache_.keys(next / n_chunks, (span.first + next % n_chunks) * kChunk);
       c.next_bytes = last_seen(position, span.first + next % n_chunks) * cache_.key_bytes();
       workspace_.kernels().attend(c);
-    });
+    };
+    attend(unit / n_chunks, span.first + unit % n_chunks, position - token, token, 1, take);
+  };
+  worker.for_each(units, make, [&](std::int64_t unit) {
+    const Partial kept = result(unit / n_chunks, unit % n_chunks);
+    std::memcpy(kept.maximum, own.maximum, static_cast<std::size_t>(partial_bytes(heads_per_kv_)));
   });
   worker.for_each(kv_heads, [&](std::int64_t kv_head) {
     const Partial total = result(kv_head, 0);

@@ -42,8 +42,8 @@ class Attention final : public Op {
               const Take& take) const;
   RoundedUnit rounded_unit(std::uint8_t* memory, std::int64_t kv_head, std::int64_t token, std::int64_t tokens) const;
   void run_one(Worker& worker, std::int64_t position, std::int64_t token);
-  void run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, std::int64_t token,
-                  std::int64_t tokens, bool rounded) const;
+  void run_tokens(const Worker& worker, std::int64_t kv_head, std::int64_t position, const Range& range,
+                  bool rounded) const;
   void merge(const Partial& earlier, std::int64_t query, const Partial& later, std::int64_t later_query) const;
   void finish(const Partial& result, std::int64_t kv_head, std::int64_t token, std::int64_t tokens) const;
 

@@ -135,7 +135,10 @@ void Ensemble::run(std::span<const std::int32_t> ids, std::int64_t position, std
   }
   for (std::size_t i = 0; i < programs_.size(); ++i) progress_[i].steps.store(0, std::memory_order_relaxed);
   const Step step{ids.data(), static_cast<std::int64_t>(ids.size()), position, logits};
-  callers_.run([&](Worker& caller) { play(static_cast<std::size_t>(caller.index()), step, outputs); });
+  callers_.run([&](Worker& caller) {
+    caller.for_each(callers_.count(),
+                    [&](std::int64_t index) { play(static_cast<std::size_t>(index), step, outputs); });
+  });
 }
 
 void Ensemble::play(std::size_t index, const Step& step, std::int64_t outputs) {
@@ -160,11 +163,17 @@ void Ensemble::play(std::size_t index, const Step& step, std::int64_t outputs) {
           cross(worker, std::get<Reduce>(next.work), step, range);
         }
       }
-      worker.barrier();
-      ++done;
-      if (worker.index() == 0) progress_[index].steps.store(done, std::memory_order_release);
+      reached(index, ++done);
     }
   });
+}
+
+/// `steps` steps of program `index` are done; a worker that comes late says what is known.
+void Ensemble::reached(std::size_t index, std::int64_t steps) const {
+  std::atomic<std::int64_t>& known = progress_[index].steps;
+  std::int64_t before = known.load(std::memory_order_relaxed);
+  while (before < steps && !known.compare_exchange_weak(before, steps, std::memory_order_release)) {
+  }
 }
 
 void Ensemble::wait_for(const std::vector<Wait>& waits) const {

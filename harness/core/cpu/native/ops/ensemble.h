@@ -107,6 +107,7 @@ class Ensemble {
   void check_crossing(std::size_t index, const std::vector<Place>& inputs, const Place& output) const;
   static void check_acts(std::size_t index, const GatherActs& gather);
   void play(std::size_t index, const Step& step, std::int64_t outputs);
+  void reached(std::size_t index, std::int64_t steps) const;
   void wait_for(const std::vector<Wait>& waits) const;
   const float* source(const Place& place, std::int64_t token, const Range& range) const;
   void cross(Worker& worker, const Gather& gather, const Step& step, const Range& range) const;

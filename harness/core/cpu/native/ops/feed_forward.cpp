@@ -1,5 +1,6 @@
 #include "ops/feed_forward.h"
 
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 
@@ -39,6 +40,27 @@ class UnitMap {
 /// Where an expert's pairs lie among packed activations: at their places, or all at the only token there is.
 TokenRange inputs_of(const Workspace& workspace, const ExpertPairs& pairs, bool one_token) {
   return {one_token ? 0 : pairs.first, tiles_for(workspace, pairs.count)};
+}
+
+/// `matrix` with the tokens of each of `experts`; sink(pairs, ...) as of hand_over(), for all of one expert.
+template <class Sink>
+void multiply_experts(const Workspace& workspace, Worker& worker, const Matrix& matrix, const Routing& routing,
+                      const ExpertSpan& experts, bool one_token, const Activations& activations, Sink&& sink) {
+  const auto units_of = [&](std::size_t used) {
+    return Units(workspace, matrix, inputs_of(workspace, routing.used[used], one_token));
+  };
+  const UnitMap map(experts, [&](std::size_t used) { return units_of(used).count(); });
+  worker.for_each(
+      map.count(),
+      [&](std::int64_t unit) {
+        const auto [used, within] = map.find(unit);
+        multiply_unit(workspace, worker, matrix, routing.used[used].expert, units_of(used), within, activations);
+      },
+      [&](std::int64_t unit) {
+        const auto [used, within] = map.find(unit);
+        const auto of_expert = std::bind_front(sink, std::cref(routing.used[used]));
+        hand_over(workspace, worker, matrix, units_of(used), within, of_expert);
+      });
 }
 
 }  // namespace
@@ -126,12 +148,16 @@ Activations UpGate::inputs(const Matrix& matrix, const Batch& batch) const {
           {batch.h.data, batch.h.stride, one_token ? nullptr : batch.routing.tokens.data()}};
 }
 
-/// Blocks of 32 columns of one token's gate and up that a worker takes in turn; where they are merged they lie
 /// Blocks of 32 columns of one token's gate, and then of its up, that a worker takes in turn.
 std::int64_t UpGate::run_in_turn() const { return groups_in_a_run(workspace_, *gate_) / 2; }
 
 /// The first group of up, where its rows are behind gate's.
 std::int64_t UpGate::first_of_up() const { return up_ ? 0 : gate_->groups_per_half(); }
+
+/// Groups that hold these columns of gate, and as many of up.
+std::int64_t UpGate::groups_of(const BlockSpan& blocks) const {
+  return std::min(2 * (blocks.last - blocks.first), gate_->groups_per_half() - 2 * blocks.first);
+}
 
 void UpGate::ask_for_first_of(const Worker& worker, const Routing& routing) const {
   const std::int64_t runs = divided_up(divided_up(params_.n_ff, kBlock), run_in_turn());
@@ -151,24 +177,26 @@ void UpGate::fused(Worker& worker, const Batch& batch, const ExpertSpan& experts
   const UnitMap units(experts, [&](std::size_t i) {
     return runs * divided_up(tiles_for(workspace_, batch.routing.used[i].count).count, tiles_at_once);
   });
-  worker.for_each(units.count(), [&](std::int64_t unit) {
+  const auto unit_of = [&](std::int64_t unit) {
     const auto found = units.find(unit);
     const ExpertPairs& pairs = batch.routing.used[found.expert];
     const TokenRange all = inputs_of(workspace_, pairs, one_token);
     const std::int64_t first = found.unit / runs * tiles_at_once;
     const TileSplit part = all.split.part(first, std::min(first + tiles_at_once, all.split.count));
     const std::int64_t block = found.unit % runs * blocks_at_once;
-    fused_unit(worker, batch, pairs, {block, std::min(block + blocks_at_once, blocks)}, {all.split.first(first), part});
-  });
+    return FusedUnit{pairs, {block, std::min(block + blocks_at_once, blocks)}, {all.split.first(first), part}};
+  };
+  worker.for_each(
+      units.count(), [&](std::int64_t unit) { multiply_fused(worker, batch, unit_of(unit)); },
+      [&](std::int64_t unit) { activate_fused(worker, batch, unit_of(unit)); });
 }
 
-/// `tokens` counts from the expert's first.
-void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, const BlockSpan& blocks,
-                        const TokenRange& tokens) const {
+/// Sums of gate and up, one behind the other, into the worker's.
+void UpGate::multiply_fused(const Worker& worker, const Batch& batch, const FusedUnit& unit) const {
+  const auto& [pairs, blocks, tokens] = unit;
   const std::int64_t group = 2 * blocks.first;
-  const std::int64_t n = std::min(2 * (blocks.last - blocks.first), gate_->groups_per_half() - group);
+  const std::int64_t n = groups_of(blocks);
   const TokenRange range{inputs_of(workspace_, pairs, batch.tokens == 1).first + tokens.first, tokens.split};
-  const std::int64_t stride = tokens.split.tokens * kRows;
   float* sums = workspace_.sums(worker);
   const auto multiply_groups = [&](const Matrix& matrix, std::int64_t first, float* out, const std::uint8_t* after) {
     std::int64_t groups[Workspace::kMaxRun];
@@ -177,10 +205,18 @@ void UpGate::fused_unit(const Worker& worker, const Batch& batch, const ExpertPa
                         range, out, after);
   };
   multiply_groups(*gate_, group, sums, up().stream(pairs.expert, first_of_up() + group));
-  multiply_groups(up(), first_of_up() + group, sums + n * stride, gate_->stream(pairs.expert, group + n));
+  multiply_groups(up(), first_of_up() + group, sums + n * tokens.split.tokens * kRows,
+                  gate_->stream(pairs.expert, group + n));
+}
+
+/// Activates and stores what multiply_fused() made.
+void UpGate::activate_fused(const Worker& worker, const Batch& batch, const FusedUnit& unit) const {
+  const auto& [pairs, blocks, tokens] = unit;
+  const float* sums = workspace_.sums(worker);
+  const std::int64_t stride = tokens.split.tokens * kRows;
   GatedBlock gated{};
   gated.gate = sums;
-  gated.up = sums + n * stride;
+  gated.up = sums + groups_of(blocks) * stride;
   gated.group_stride = stride;
   gated.token_stride = kRows;
   gated.tokens = tokens.split.tokens;
@@ -237,25 +273,15 @@ void UpGate::separate(Worker& worker, const Batch& batch, const ExpertSpan& expe
 
 void UpGate::multiply(Worker& worker, const Batch& batch, const ExpertSpan& experts, const Matrix& matrix,
                       std::int64_t column) const {
-  const bool one_token = batch.tokens == 1;
-  const Activations activations = inputs(matrix, batch);
   auto* products = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
-  const auto units_of = [&](std::size_t i) {
-    return Units(workspace_, matrix, inputs_of(workspace_, batch.routing.used[i], one_token));
-  };
-  const UnitMap map(experts, [&](std::size_t i) { return units_of(i).count(); });
-  worker.for_each(map.count(), [&](std::int64_t unit) {
-    const auto found = map.find(unit);
-    const ExpertPairs& pairs = batch.routing.used[found.expert];
-    const Units units = units_of(found.expert);
-    multiply_unit(workspace_, worker, matrix, pairs.expert, units, found.unit, activations,
-                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
-                    float* out = products + (pairs.first + first) * 2 * params_.n_ff + column + row;
-                    for (std::int64_t t = 0; t < tokens; ++t) {
-                      std::copy(sums + t * kRows, sums + t * kRows + rows, out + t * 2 * params_.n_ff);
-                    }
-                  });
-  });
+  multiply_experts(workspace_, worker, matrix, batch.routing, experts, batch.tokens == 1, inputs(matrix, batch),
+                   [&](const ExpertPairs& pairs, std::int64_t row, int rows, std::int64_t first, std::int64_t tokens,
+                       const float* sums) {
+                     float* out = products + (pairs.first + first) * 2 * params_.n_ff + column + row;
+                     for (std::int64_t t = 0; t < tokens; ++t) {
+                       std::copy(sums + t * kRows, sums + t * kRows + rows, out + t * 2 * params_.n_ff);
+                     }
+                   });
 }
 
 Down::Down(Workspace& workspace, Weight down, const Weight& bias, const FeedForwardParams& params,
@@ -315,23 +341,16 @@ void Down::pack(Worker& worker, const Act& act, std::int64_t n_pairs, const Rout
 /// Products of all pairs, with bias, into scratch [token][slot][columns].
 void Down::multiply(Worker& worker, const Activations& inputs, const Routing& routing) const {
   auto* products = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
-  const auto units_of = [&](std::size_t i) {
-    return Units(workspace_, *down_, inputs_of(workspace_, routing.used[i], false));
-  };
-  const UnitMap map({0, routing.used.size()}, [&](std::size_t i) { return units_of(i).count(); });
-  worker.for_each(map.count(), [&](std::int64_t unit) {
-    const auto found = map.find(unit);
-    const ExpertPairs& pairs = routing.used[found.expert];
-    multiply_unit(workspace_, worker, *down_, pairs.expert, units_of(found.expert), found.unit, inputs,
-                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
-                    const float* add = bias(pairs.expert, row);
-                    for (std::int64_t t = 0; t < tokens; ++t) {
-                      const auto place = static_cast<std::size_t>(pairs.first + first + t);
-                      float* out = products + routing.pairs[place] * columns_ + row;
-                      for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (add == nullptr ? 0.0F : add[r]);
-                    }
-                  });
-  });
+  multiply_experts(workspace_, worker, *down_, routing, {0, routing.used.size()}, false, inputs,
+                   [&](const ExpertPairs& pairs, std::int64_t row, int rows, std::int64_t first, std::int64_t tokens,
+                       const float* sums) {
+                     const float* add = bias(pairs.expert, row);
+                     for (std::int64_t t = 0; t < tokens; ++t) {
+                       const auto place = static_cast<std::size_t>(pairs.first + first + t);
+                       float* out = products + routing.pairs[place] * columns_ + row;
+                       for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (add == nullptr ? 0.0F : add[r]);
+                     }
+                   });
 }
 
 /// Groups of each of a token's experts that a worker takes in turn.
@@ -347,13 +366,16 @@ void Down::one_token(Worker& worker, const Activations& inputs, const Routing& r
   const std::int64_t groups = down_->groups();
   const std::int64_t at_once = run_in_turn();
   const std::int64_t wide = at_once * kRows;
-  worker.for_each(runs(), [&](std::int64_t unit) {
+  const auto rows_of = [&](std::int64_t unit) {
+    const std::int64_t row = down_->group(unit * at_once).first;
+    return std::pair{row, std::min(wide, columns_ - row)};
+  };
+  const auto make = [&](std::int64_t unit) {
     const std::int64_t first = unit * at_once;
     const std::int64_t n = std::min(at_once, groups - first);
     std::int64_t run[Workspace::kMaxRun];
     std::iota(run, run + n, first);
-    const std::int64_t row = down_->group(first).first;
-    const std::int64_t rows = std::min(wide, columns_ - row);
+    const auto [row, rows] = rows_of(unit);
     float* sums = workspace_.sums(worker);
     for (std::size_t i = 0; i < routing.used.size(); ++i) {
       const ExpertPairs& used = routing.used[i];
@@ -367,8 +389,11 @@ void Down::one_token(Worker& worker, const Activations& inputs, const Routing& r
         for (std::int64_t r = 0; r < rows; ++r) out[r] += add[r];
       }
     }
-    workspace_.kernels().combine(sums, wide, routing.weights.data(), params_.top_k, x == nullptr ? nullptr : x + row,
-                                 rows, y + row);
+  };
+  worker.for_each(runs(), make, [&](std::int64_t unit) {
+    const auto [row, rows] = rows_of(unit);
+    workspace_.kernels().combine(workspace_.sums(worker), wide, routing.weights.data(), params_.top_k,
+                                 x == nullptr ? nullptr : x + row, rows, y + row);
   });
 }
 

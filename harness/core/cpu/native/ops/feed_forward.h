@@ -66,6 +66,13 @@ class UpGate {
     const Act& act;
   };
 
+  /// Some columns of gate and up for some of an expert's tokens, which count from its first.
+  struct FusedUnit {
+    const ExpertPairs& pairs;
+    BlockSpan blocks;
+    TokenRange tokens;
+  };
+
   std::int64_t run_in_turn() const;
   std::int64_t first_of_up() const;
   void ask_for_first_of(const Worker& worker, const Routing& routing) const;
@@ -75,8 +82,9 @@ class UpGate {
   void separate(Worker& worker, const Batch& batch, const ExpertSpan& experts) const;
   void multiply(Worker& worker, const Batch& batch, const ExpertSpan& experts, const Matrix& matrix,
                 std::int64_t column) const;
-  void fused_unit(const Worker& worker, const Batch& batch, const ExpertPairs& pairs, const BlockSpan& blocks,
-                  const TokenRange& tokens) const;
+  std::int64_t groups_of(const BlockSpan& blocks) const;
+  void multiply_fused(const Worker& worker, const Batch& batch, const FusedUnit& unit) const;
+  void activate_fused(const Worker& worker, const Batch& batch, const FusedUnit& unit) const;
   void activate(const Batch& batch, std::int32_t expert, std::int64_t block, std::int64_t place,
                 GatedBlock gated) const;
   Activations inputs(const Matrix& matrix, const Batch& batch) const;

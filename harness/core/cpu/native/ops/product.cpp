@@ -94,4 +94,11 @@ TokenRange Units::tokens(std::int64_t unit) const {
   return {tokens_.first + tokens_.split.first(first), tokens_.split.part(first, last)};
 }
 
+void multiply_unit(const Workspace& workspace, const Worker& worker, const Matrix& matrix, std::int64_t expert,
+                   const Units& units, std::int64_t unit, const Activations& activations) {
+  std::int64_t groups[Workspace::kMaxGroups];
+  const auto n = static_cast<std::size_t>(units.groups(unit, groups));
+  workspace.multiply(worker, matrix, expert, {groups, n}, activations, units.tokens(unit), workspace.sums(worker));
+}
+
 }  // namespace harness

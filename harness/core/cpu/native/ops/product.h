@@ -60,21 +60,33 @@ class Units {
   std::int64_t token_units_;
 };
 
-/// Multiplies one expert of `matrix`; sink(row, n_rows, first_token, n_tokens, sums [token][16]) takes the results,
-/// tokens counted from the units' first.
-template <class Sink>
+/// Multiplies one expert of `matrix`, into the worker's sums.
 void multiply_unit(const Workspace& workspace, const Worker& worker, const Matrix& matrix, std::int64_t expert,
-                   const Units& units, std::int64_t unit, const Activations& activations, Sink&& sink) {
+                   const Units& units, std::int64_t unit, const Activations& activations);
+
+/// What multiply_unit() made: sink(row, n_rows, first_token, n_tokens, sums [token][16]) takes it, tokens counted from
+/// the units' first.
+template <class Sink>
+void hand_over(const Workspace& workspace, const Worker& worker, const Matrix& matrix, const Units& units,
+               std::int64_t unit, Sink&& sink) {
   std::int64_t groups[Workspace::kMaxGroups];
   const int n = units.groups(unit, groups);
   const TokenRange tokens = units.tokens(unit);
   const std::int64_t first = tokens.first - units.first_token();
-  float* sums = workspace.sums(worker);
-  workspace.multiply(worker, matrix, expert, {groups, static_cast<std::size_t>(n)}, activations, tokens, sums);
+  const float* sums = workspace.sums(worker);
   for (int i = 0; i < n; ++i) {
     const RowGroup rows = matrix.group(groups[i]);
     sink(rows.first, rows.count, first, tokens.split.tokens, sums + i * tokens.split.tokens * kRows);
   }
+}
+
+/// All units of a weight that has one expert; `sink` as of hand_over().
+template <class Sink>
+void multiply_all(const Workspace& workspace, Worker& worker, const Matrix& matrix, const Units& units,
+                  const Activations& activations, Sink&& sink) {
+  worker.for_each(
+      units.count(), [&](std::int64_t unit) { multiply_unit(workspace, worker, matrix, 0, units, unit, activations); },
+      [&](std::int64_t unit) { hand_over(workspace, worker, matrix, units, unit, sink); });
 }
 
 /// Tokens cut as this workspace's kernels like them.

@@ -63,10 +63,15 @@ void Qkv::run(Worker& worker, const Step& step, const Range& range) {
     ask_for_first(*weights_[i], 0, units[i].first_group(first));
   }
   inputs_.prepare(worker, h, split);
-  worker.for_each(n_units, [&](std::int64_t unit) {
-    const std::size_t i = projection_of(unit);
-    const Matrix& weight = *weights_[i];
-    multiply_unit(workspace_, worker, weight, 0, units[i], unit, inputs_.of(weight, h),
+  worker.for_each(
+      n_units,
+      [&](std::int64_t unit) {
+        const std::size_t i = projection_of(unit);
+        multiply_unit(workspace_, worker, *weights_[i], 0, units[i], unit, inputs_.of(*weights_[i], h));
+      },
+      [&](std::int64_t unit) {
+        const std::size_t i = projection_of(unit);
+        hand_over(workspace_, worker, *weights_[i], units[i], unit,
                   [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
                     const float* bias = biases_[i].at(row);
                     for (std::int64_t t = 0; t < tokens; ++t) {
@@ -74,7 +79,7 @@ void Qkv::run(Worker& worker, const Step& step, const Range& range) {
                       for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (bias == nullptr ? 0.0F : bias[r]);
                     }
                   });
-  });
+      });
   const std::int64_t heads = params_.n_head + 2 * cache_.extent().heads;
   const std::int64_t heads_at_once = range.count == 1 ? 8 : heads;
   const std::int64_t parts = (heads + heads_at_once - 1) / heads_at_once;

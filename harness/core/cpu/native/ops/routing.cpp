@@ -54,19 +54,16 @@ void Route::run(Worker& worker, const Step&, const Range& range) {
   const FloatRows h{h_.row(range.first), h_.columns};
   const TileSplit split = tiles_for(workspace_, range.count);
   inputs_.prepare(worker, h, split);
-  const Activations activations = inputs_.of(*router_, h);
   const Units units(workspace_, *router_, {0, split});
   auto* logits = reinterpret_cast<float*>(workspace_.region(Workspace::kProducts));
-  worker.for_each(units.count(), [&](std::int64_t unit) {
-    multiply_unit(workspace_, worker, *router_, 0, units, unit, activations,
-                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
-                    const float* bias = bias_.at(row);
-                    for (std::int64_t t = 0; t < tokens; ++t) {
-                      float* out = logits + (first + t) * params_.n_expert + row;
-                      for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (bias == nullptr ? 0.0F : bias[r]);
-                    }
-                  });
-  });
+  multiply_all(workspace_, worker, *router_, units, inputs_.of(*router_, h),
+               [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
+                 const float* bias = bias_.at(row);
+                 for (std::int64_t t = 0; t < tokens; ++t) {
+                   float* out = logits + (first + t) * params_.n_expert + row;
+                   for (int r = 0; r < rows; ++r) out[r] = sums[t * kRows + r] + (bias == nullptr ? 0.0F : bias[r]);
+                 }
+               });
   worker.for_each(range.count, [&](std::int64_t token) {
     const auto at = static_cast<std::size_t>(token * params_.top_k);
     choose(logits + token * params_.n_expert, reinterpret_cast<float*>(workspace_.local(worker)),

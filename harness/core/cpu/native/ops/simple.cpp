@@ -55,15 +55,12 @@ void Linear::run(Worker& worker, const Step&, const Range& range) {
   const Units units(workspace_, *weight_, {0, split});
   if (range.count == 1) ask_for_first(*weight_, 0, units.first_group(worker.first_of(units.count())));
   inputs_.prepare(worker, x, split);
-  const Activations activations = inputs_.of(*weight_, x);
-  worker.for_each(units.count(), [&](std::int64_t unit) {
-    multiply_unit(workspace_, worker, *weight_, 0, units, unit, activations,
-                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
-                    const std::int64_t at = (range.first + first) * y_.columns + row;
-                    store_rows(sums, tokens, rows, bias_.at(row), residual_.data ? residual_.data + at : nullptr,
-                               y_.columns, y_.data + at);
-                  });
-  });
+  multiply_all(workspace_, worker, *weight_, units, inputs_.of(*weight_, x),
+               [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
+                 const std::int64_t at = (range.first + first) * y_.columns + row;
+                 store_rows(sums, tokens, rows, bias_.at(row), residual_.data ? residual_.data + at : nullptr,
+                            y_.columns, y_.data + at);
+               });
 }
 
 Logits::Logits(Workspace& workspace, Weight weight, Value x)
@@ -80,14 +77,11 @@ void Logits::run(Worker& worker, const Step& step, const Range& range) {
   const Units units(workspace_, *weight_, {0, split});
   if (range.count == 1) ask_for_first(*weight_, 0, units.first_group(worker.first_of(units.count())));
   inputs_.prepare(worker, x, split);
-  const Activations activations = inputs_.of(*weight_, x);
-  worker.for_each(units.count(), [&](std::int64_t unit) {
-    multiply_unit(workspace_, worker, *weight_, 0, units, unit, activations,
-                  [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
-                    store_rows(sums, tokens, rows, nullptr, nullptr, weight_->rows(),
-                               step.logits + first * weight_->rows() + row);
-                  });
-  });
+  multiply_all(workspace_, worker, *weight_, units, inputs_.of(*weight_, x),
+               [&](std::int64_t row, int rows, std::int64_t first, std::int64_t tokens, const float* sums) {
+                 store_rows(sums, tokens, rows, nullptr, nullptr, weight_->rows(),
+                            step.logits + first * weight_->rows() + row);
+               });
 }
 
 }  // namespace harness

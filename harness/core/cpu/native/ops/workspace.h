@@ -1,7 +1,9 @@
 // Scratch memory of a program and the products made in it.
 //
-// Every operation says at construction what it needs; operations run one after another, so they share it. Between
-// two phases of an operation lies a barrier; within a phase a worker writes only its own units' results.
+// Every operation says at construction what it needs; operations run one after another, so they share it. A phase of an
+// operation begins when all units of the one before are done; within a phase a worker writes only its own units'
+// results. A worker that comes late may read what is being written anew, for a unit that is not kept (base/team.h).
+// Numbers may be torn then, so places and counts are read from nothing but routings, which stay through a ubatch.
 #pragma once
 #include <algorithm>
 #include <array>
