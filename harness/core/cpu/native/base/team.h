@@ -65,6 +65,7 @@ class Worker {
   template <class Work>
   void share_out(const Phase& phase, Work&& work);
   int owner_after(int step) const;
+  void did(std::int64_t n);
 
   // A worker that keeps others waiting for longer than this, or than two of their units take, has lost its core.
   static constexpr std::chrono::microseconds kPatience{50};
@@ -100,6 +101,7 @@ class Team {
   struct alignas(64) Share {
     std::atomic<std::int64_t> next{0};    // the first of its own units that is free, or one of a phase before
     std::atomic<std::int64_t> hands{-1};  // twice the unit that it makes; one more when that may no longer be kept
+    std::atomic<std::int64_t> done{0};    // how many units it has done, in the team's life
   };
 
   void start(Body body, void* argument);
@@ -107,7 +109,7 @@ class Team {
   std::uint32_t region_after(std::uint32_t seen);
   Share& share(int index) { return shares_[static_cast<std::size_t>(index)]; }
   bool keeps(int maker, std::int64_t unit);
-  bool over(std::int64_t end) const { return done_.load(std::memory_order_acquire) >= end; }
+  bool over(std::int64_t end) const;
   bool over_at_once(std::int64_t end) const;
   bool over_within(std::int64_t end, Clock::duration limit) const;
 
@@ -122,8 +124,7 @@ class Team {
 
   alignas(64) std::atomic<std::uint32_t> region_{0};  // odd while one is open
   alignas(64) std::atomic<int> sleeping_{0};
-  alignas(64) std::atomic<int> inside_{0};         // workers in the region, besides the caller
-  alignas(64) std::atomic<std::int64_t> done_{0};  // units of all phases
+  alignas(64) std::atomic<int> inside_{0};  // workers in the region, besides the caller
 };
 
 template <class F>
@@ -133,7 +134,7 @@ void Worker::for_each(std::int64_t units, F&& f) {
   share_out(phase, [&](int owner, bool spares) {
     std::int64_t n = 0;
     for (std::int64_t unit = 0; take(phase, owner, spares, unit); ++n) f(unit - phase.first);
-    if (n > 0) team_.done_.fetch_add(n, std::memory_order_release);
+    if (n > 0) did(n);
   });
   while (!team_.over_within(phase.end, std::chrono::hours(1))) {
   }
@@ -147,7 +148,7 @@ void Worker::for_each(std::int64_t units, Make&& make, Keep&& keep) {
     make(unit - phase.first);
     if (!team_.keeps(maker, unit)) return;
     keep(unit - phase.first);
-    team_.done_.fetch_add(1, std::memory_order_release);
+    did(1);
   };
   std::int64_t n = 1;
   const auto begin = Team::Clock::now();
@@ -202,11 +203,24 @@ inline bool Worker::take(const Phase& phase, int owner, bool spares, std::int64_
 
 inline int Worker::owner_after(int step) const { return (index_ + step) % team_.count_; }
 
+inline void Worker::did(std::int64_t n) {
+  std::atomic<std::int64_t>& done = team_.share(index_).done;
+  done.store(done.load(std::memory_order_relaxed) + n, std::memory_order_release);
+}
+
 inline std::int64_t Worker::first_of(std::int64_t units) const {
   return (index_ * units + team_.count_ - 1) / team_.count_;
 }
 
 inline int Worker::count() const { return team_.count_; }
+
+/// Whether all units before `end` are done. Counts only grow, so those that are seen one after another are not too
+/// many.
+inline bool Team::over(std::int64_t end) const {
+  std::int64_t done = 0;
+  for (const Share& each : shares_) done += each.done.load(std::memory_order_acquire);
+  return done >= end;
+}
 
 /// Whether a unit that `maker` has in its hands is to be kept by the caller, and by nobody else.
 inline bool Team::keeps(int maker, std::int64_t unit) {
