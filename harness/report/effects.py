@@ -5,11 +5,12 @@ Several depths make one verdict: the mean of the effects at the depths that both
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 from typing import Literal
 
 from harness.records.record import Record
 from harness.records.timing import Row, Sample
-from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_interval, same_rounds
+from harness.report.speeds import Phase, Speed, counted, curve, is_valid, load_times, same_rounds
 from harness.report.variants import Group, Pair
 from harness.stats.paired import PairedResult
 from harness.stats.strata import compare_strata
@@ -33,12 +34,14 @@ class Effect:
 class PairEffects:
     """What a pair's two variants differ by. `obstacle` says why there is no verdict; "" if there is one.
 
-    `load_change_s`: seconds the other variant's load takes longer; None if a side has none.
+    `load_change_s`: seconds the other variant's load takes longer; None if a side has none. `loads_overlap`: each side
+    loaded several times, and a load of one side took as long as one of the other.
     """
 
     pair: Pair
     effects: tuple[Effect, ...]
     load_change_s: float | None
+    loads_overlap: bool = False
     obstacle: str = ""
 
     def of(self, phase: Phase) -> Effect | None:
@@ -50,9 +53,10 @@ def pair_effects(group: Group, pair: Pair) -> PairEffects:
     """Every verdict about one pair."""
     base, other = group.of(pair.base), group.of(pair.other)
     found = [effect for phase in ("pp", "tg", "pg") if (effect := phase_effect(base, other, phase)) is not None]
-    before, after = load_interval(base), load_interval(other)
-    change = None if before is None or after is None else (after.mean - before.mean) / 1e9
-    return PairEffects(pair, tuple(found), change, "" if found else obstacle(pair, base, other))
+    before, after = load_times(base), load_times(other)
+    change = (mean(after) - mean(before)) / 1e9 if before and after else None
+    overlap = min(len(before), len(after)) > 1 and min(before) <= max(after) and min(after) <= max(before)
+    return PairEffects(pair, tuple(found), change, overlap, "" if found else obstacle(pair, base, other))
 
 
 def phase_effect(base: Sequence[Record], other: Sequence[Record], phase: Phase) -> Effect | None:

@@ -36,6 +36,9 @@ CAUTIONS: dict[Basis, Prose] = {
 }
 
 
+LOAD_UNTOLD = Verdict("load", "?", "", "cannot tell: loads of both overlap", "warn")
+
+
 def headline(found: PairEffects) -> Headline:
     """The sentence and the figures of one pair."""
     pair = found.pair
@@ -44,8 +47,10 @@ def headline(found: PairEffects) -> Headline:
     told = [_clause(effect) for effect in found.effects]
     verdicts = [_verdict(effect) for effect in found.effects]
     if found.load_change_s is not None:
-        told.append(f"load {_load_change(found.load_change_s)}")
-        verdicts.append(Verdict("load", _load_change(found.load_change_s), "", "to the first logits", ""))
+        change = f"{numbers.signed(found.load_change_s, 1)} s"
+        is_told = not found.loads_overlap or numbers.signed(abs(found.load_change_s), 1) == "+0.0"
+        told.append(f"load {change}" if is_told else "load cannot be told")
+        verdicts.append(Verdict("load", change, "", "to the first logits", "") if is_told else LOAD_UNTOLD)
     mood = MOODS[found.effects[0].result.verdict]
     return Headline(
         _about(pair), f"{_opening(pair, found.effects)} {'; '.join(told)}.", mood, tuple(verdicts), _cautions(found)
@@ -101,10 +106,6 @@ def _verdict(effect: Effect) -> Verdict:
 def _has_interval(effect: Effect) -> bool:
     """Disturbed or single samples have no figure that a first screen should show."""
     return effect.basis != "disturbed" and effect.result.low > 0
-
-
-def _load_change(seconds: float) -> str:
-    return f"{numbers.signed(seconds, 1)} s"
 
 
 def _about(pair: Pair) -> str:

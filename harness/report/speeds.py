@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.records.record import Record
 from harness.records.timing import Row, Sample
-from harness.stats.interval import Interval, mean_interval
+from harness.stats.interval import mean_interval
 
 Phase = Literal["pp", "tg", "pg"]
 
@@ -110,9 +110,3 @@ def load_times(records: Iterable[Record]) -> tuple[int, ...]:
     """Nanoseconds to the first logits of every load. Tests that took turns in one worker share its loads: once each."""
     loads = dict.fromkeys(record.load_ns for record in records if is_valid(record))
     return tuple(ns for times in loads for ns in times)
-
-
-def load_interval(records: Iterable[Record]) -> Interval | None:
-    """The mean of `load_times`; None if no load was timed."""
-    times = load_times(records)
-    return mean_interval(times) if times else None

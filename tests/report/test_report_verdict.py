@@ -54,6 +54,21 @@ def test_tg_and_load_follow_pp() -> None:
     assert sentence(records) == "Merging makes PP 9.6 % faster [9.5, 9.7]; TG the same; load +0.4 s."
 
 
+@pytest.mark.parametrize(
+    ("off", "on", "said"),
+    [
+        ((259, 587, 290), (257, 280, 333), "load cannot be told"),
+        ((3000, 3100), (3400, 3500), "load +0.4 s"),
+        ((3000, 3020), (3010, 3030), "load +0.0 s"),
+        ((3000,), (3400,), "load +0.4 s"),
+    ],
+)
+def test_loads_that_scatter_into_each_other_tell_nothing(off: tuple[int, ...], on: tuple[int, ...], said: str) -> None:
+    sides = zip(both([1000, 1001, 999], [1001, 1000, 1000]), (off, on), strict=True)
+    records = [replace(record, load_ns=tuple(ms * 1_000_000 for ms in loads)) for record, loads in sides]
+    assert sentence(records) == f"Merging leaves PP the same; {said}."
+
+
 def test_an_invalid_side_gives_no_verdict_and_no_figure() -> None:
     off, on = both([1096, 1097, 1095], [1000, 1001, 999])
     (group,) = groups([off, made.invalid(on)])
