@@ -48,7 +48,7 @@ def headline(found: PairEffects) -> Headline:
     verdicts = [_verdict(effect) for effect in found.effects]
     if found.load_change_s is not None:
         change = f"{numbers.signed(found.load_change_s, 1)} s"
-        is_told = not found.loads_overlap or numbers.signed(abs(found.load_change_s), 1) == "+0.0"
+        is_told = not found.loads_overlap or round(found.load_change_s, 1) == 0
         told.append(f"load {change}" if is_told else "load cannot be told")
         verdicts.append(Verdict("load", change, "", "to the first logits", "") if is_told else LOAD_UNTOLD)
     mood = MOODS[found.effects[0].result.verdict]

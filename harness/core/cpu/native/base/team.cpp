@@ -149,4 +149,8 @@ bool Team::over_within(std::int64_t end, Clock::duration limit) const {
   return spin_until([&] { return over(end); }, kSpins, limit);
 }
 
+void Team::wait_until_over(std::int64_t end) const {
+  spin_until([&] { return over(end); }, kSpins);
+}
+
 }  // namespace harness

@@ -30,7 +30,6 @@ class Worker {
   Worker(Team& team, int index) : team_(team), index_(index) {}
 
   int index() const { return index_; }
-  int count() const;
 
   /// Calls f(unit) for 0 <= unit < units, each once over all workers, and returns when all are done.
   template <class F>
@@ -112,6 +111,7 @@ class Team {
   bool over(std::int64_t end) const;
   bool over_at_once(std::int64_t end) const;
   bool over_within(std::int64_t end, Clock::duration limit) const;
+  void wait_until_over(std::int64_t end) const;
 
   int count_;
   std::vector<int> cores_;     // one per worker, which is pinned to it; empty: they are not
@@ -136,8 +136,7 @@ void Worker::for_each(std::int64_t units, F&& f) {
     for (std::int64_t unit = 0; take(phase, owner, spares, unit); ++n) f(unit - phase.first);
     if (n > 0) did(n);
   });
-  while (!team_.over_within(phase.end, std::chrono::hours(1))) {
-  }
+  team_.wait_until_over(phase.end);
 }
 
 template <class Make, class Keep>
@@ -211,8 +210,6 @@ inline void Worker::did(std::int64_t n) {
 inline std::int64_t Worker::first_of(std::int64_t units) const {
   return (index_ * units + team_.count_ - 1) / team_.count_;
 }
-
-inline int Worker::count() const { return team_.count_; }
 
 /// Whether all units before `end` are done. Counts only grow, so those that are seen one after another are not too
 /// many.
